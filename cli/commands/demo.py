@@ -1,0 +1,5 @@
+"""`zoo demo`."""
+
+
+def demo() -> None:
+    """Run."""

@@ -1,0 +1,42 @@
+"""`zoo verify`: the proof again, anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import DeviceOption, Format, FormatOption, ModelArgument, WorkersOption
+
+
+def verify(
+    model: ModelArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A labelled folder to verify on; by default the run's own."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Prove again that an exported model is the one that was trained; exit 3 if it is not."""
+    from cli import verdict
+    from cli.progress import TerminalProgress
+    from export.convert import gather_evidence, verify_model
+    from export.session import resolve_onnx_device
+    from zoo.hardware import resolve_workers
+    from zoo.model import load_model
+    from zoo.run import locate_model
+
+    place = locate_model(model)
+    loaded = load_model(place.folder, resolve_onnx_device(device))
+    report = verify_model(
+        loaded,
+        place.folder,
+        gather_evidence(place.run, data, loaded.classes, samples),
+        workers=resolve_workers(workers),
+        progress=TerminalProgress(),
+    )
+    verdict.print_report(report, place.folder, fmt)

@@ -1,0 +1,56 @@
+"""The `zoo` command: its sub-commands, and what an error looks like."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli.commands import (
+    demo,
+    doctor,
+    evaluate,
+    export,
+    finetune,
+    list_entries,
+    predict,
+    show,
+    verify,
+)
+from zoo.errors import ZooError
+
+app = typer.Typer(
+    name="zoo",
+    help="Fine-tune a pretrained network on your own data, export it to ONNX, and prove that "
+    "the export is the model you trained.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(list_entries.list_entries)
+app.command("show")(show.show)
+app.command("finetune")(finetune.finetune)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can act on end it with their exit code."""
+    try:
+        app()
+    except ZooError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+
+
+def _report(error: ZooError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    console.print(Text("error: ", style="bold red") + Text(error.problem), soft_wrap=True)
+    if error.hint:
+        console.print(Text("hint: ", style="bold") + Text(error.hint), soft_wrap=True)

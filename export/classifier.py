@@ -1,0 +1,41 @@
+"""A model opened for use: by PyTorch from a folder, or by ONNX Runtime from its export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from export.convert import ONNX_FILE
+from export.session import open_session, resolve_onnx_device
+from zoo.errors import RunError
+from zoo.evaluation import Classifier
+from zoo.hardware import resolve_device
+from zoo.model import load_model
+from zoo.run import locate_model
+
+Runtime = Literal["torch", "onnx"]
+
+
+def open_classifier(path: Path, runtime: Runtime, device: str) -> Classifier:
+    """Open a run folder, a model folder or an `.onnx` file.
+
+    Args:
+        path: What to open; an `.onnx` file is always run by ONNX Runtime.
+        runtime: What is to run it.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        RunError: There is no such model, or it was not exported yet.
+        DamagedFileError: It is not what was written.
+        DeviceError: The runtime cannot use the device.
+    """
+    if path.suffix == ".onnx":
+        if not path.is_file():
+            raise RunError(f"{path} does not exist")
+        return open_session(path, resolve_onnx_device(device))
+    folder = locate_model(path).folder
+    if runtime == "torch":
+        return load_model(folder, resolve_device(device))
+    if not (folder / ONNX_FILE).exists():
+        raise RunError(f"{folder} has no {ONNX_FILE}", hint=f"zoo export {path}")
+    return open_session(folder / ONNX_FILE, resolve_onnx_device(device))

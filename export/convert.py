@@ -1,0 +1,158 @@
+"""Export as a user means it: a file in the model folder that is proved, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from export.graph import OPSET, export_graph
+from export.verification import Verification
+from export.verify import NUM_SAMPLES, choose_samples, verify
+from zoo.data.dataset import Sample
+from zoo.data.folder import open_labelled
+from zoo.errors import RunError
+from zoo.manifest import write_manifest
+from zoo.model import TrainedModel
+from zoo.progress import Progress, Silence
+from zoo.run import Run, require_unchanged
+from zoo.storage import read_json, sha256_of, write_bytes
+
+ONNX_FILE = Path("onnx", "model.onnx")
+FAILED_FILE = Path("onnx", "model.failed.onnx")
+REPORT_FILE = Path("onnx", "verification.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Labelled images to verify on."""
+
+    samples: tuple[Sample, ...]
+    recorded_top1: float | None
+    """What training measured, where these are all the images that it measured on."""
+
+
+def gather_evidence(
+    run: Run | None, data: Path | None, classes: Sequence[str], count: int = NUM_SAMPLES
+) -> Evidence:
+    """Choose labelled images: of a folder if one is given, else of the run's validation split.
+
+    Raises:
+        DataError: The images are gone, have changed, or are of other classes.
+        RunError: There is neither a run nor a folder.
+    """
+    if data is not None:
+        samples = open_labelled(data, classes)
+        return Evidence(samples=choose_samples(samples, count), recorded_top1=None)
+    if run is None:
+        raise RunError(
+            "a model folder alone has no images to verify on",
+            hint="name a folder with one sub-folder a class: --data FOLDER",
+        )
+    samples = run.read_dataset().validation
+    chosen = choose_samples(samples, count)
+    require_unchanged(chosen)
+    metrics = run.read().metrics.get("validation")
+    whole = len(chosen) == len(samples) and metrics is not None
+    return Evidence(samples=chosen, recorded_top1=metrics.top1 if metrics and whole else None)
+
+
+def export_model(
+    model: TrainedModel,
+    folder: Path,
+    evidence: Evidence | None,
+    *,
+    opset: int = OPSET,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Verification | None:
+    """Export a model into its folder and verify it before it gets its name.
+
+    A graph that fails goes to `onnx/model.failed.onnx`; an earlier `onnx/model.onnx` stays.
+    `onnx/verification.json` is about the file that it names, with its sha256.
+
+    Args:
+        model: The trained network, on the device to verify on.
+        folder: The model folder that it was read from.
+        evidence: Images to verify on; None leaves the file unproved.
+        opset: Version of the operator set.
+        workers: Processes that decode images.
+        progress: Hears what happens.
+
+    Raises:
+        ExportError: The exporter refuses the network.
+    """
+    listener = progress or Silence()
+    listener.note(f"exporting {model.config.backbone.name} to ONNX opset {opset}")
+    content = export_graph(model, folder, opset=opset)
+    if evidence is None:
+        write_bytes(folder / ONNX_FILE, content)
+        (folder / REPORT_FILE).unlink(missing_ok=True)
+        write_manifest(folder)
+        return None
+    report = verify(
+        model,
+        folder,
+        content,
+        evidence.samples,
+        file=ONNX_FILE.name,
+        recorded_top1=evidence.recorded_top1,
+        workers=workers,
+        progress=listener,
+    )
+    if report.verdict == "pass":
+        write_bytes(folder / ONNX_FILE, content)
+        (folder / FAILED_FILE).unlink(missing_ok=True)
+    else:
+        report = replace(report, file=FAILED_FILE.name)
+        write_bytes(folder / FAILED_FILE, content)
+    write_report(folder, report)
+    return report
+
+
+def verify_model(
+    model: TrainedModel,
+    folder: Path,
+    evidence: Evidence,
+    *,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify the ONNX file that lies in a model folder, and replace its report.
+
+    Raises:
+        RunError: There is none.
+    """
+    path = folder / ONNX_FILE
+    if not path.exists():
+        raise RunError(f"{folder} has no {ONNX_FILE}", hint="zoo export makes it")
+    report = verify(
+        model,
+        folder,
+        path.read_bytes(),
+        evidence.samples,
+        file=path.name,
+        recorded_top1=evidence.recorded_top1,
+        workers=workers,
+        progress=progress,
+    )
+    write_report(folder, report)
+    return report
+
+
+def write_report(folder: Path, report: Verification) -> None:
+    """Write `verification.json` and bring the manifest up to date."""
+    text = TypeAdapter(Verification).dump_json(report, indent=2)
+    write_bytes(folder / REPORT_FILE, text + b"\n")
+    write_manifest(folder)
+
+
+def has_proof(folder: Path) -> bool:
+    """Tell whether a passing verification is about the very bytes of the ONNX file."""
+    path, report = folder / ONNX_FILE, folder / REPORT_FILE
+    if not path.exists() or not report.exists():
+        return False
+    content = read_json(report)
+    return (content.get("verdict"), content.get("sha256")) == ("pass", sha256_of(path))

@@ -1,0 +1,122 @@
+"""Level 0: is a file a valid, portable graph, and does it say of itself what is true?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx
+
+from export.graph import BATCH, INPUT, OUTPUT
+
+DOMAINS = frozenset({"", "ai.onnx"})
+"""Operator sets that every runtime has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One property of a graph."""
+
+    name: str
+    passed: bool
+    detail: str
+    """What was found."""
+
+
+def examine_graph(proto: onnx.ModelProto, expected: dict[str, str]) -> tuple[Finding, ...]:
+    """Examine a graph without running it.
+
+    Args:
+        proto: The graph.
+        expected: The metadata that the model folder implies.
+    """
+    return (
+        _check_validity(proto),
+        _check_domains(proto),
+        _check_interface(proto, len(json.loads(expected["zoo.labels"]))),
+        _check_self_containment(proto),
+        _check_privacy(proto),
+        _check_metadata(proto, expected),
+    )
+
+
+def _check_validity(proto: onnx.ModelProto) -> Finding:
+    """Run ONNX's own checker with full type and shape inference."""
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        return Finding(name="valid", passed=False, detail=str(error))
+    opset = max(entry.version for entry in proto.opset_import if entry.domain in DOMAINS)
+    return Finding(name="valid", passed=True, detail=f"opset {opset}, IR {proto.ir_version}")
+
+
+def _check_domains(proto: onnx.ModelProto) -> Finding:
+    """Find operators that only one runtime knows."""
+    foreign = {node.domain for node in _nodes(proto.graph)} - DOMAINS
+    passed = not foreign and not proto.functions
+    detail = ", ".join(sorted(foreign)) or "standard operators only"
+    return Finding(name="portable", passed=passed, detail=detail)
+
+
+def _check_interface(proto: onnx.ModelProto, num_classes: int) -> Finding:
+    """Compare names and axes of input and output with what zoo promises."""
+    inputs, outputs = (
+        {value.name: _axes(value) for value in values}
+        for values in (proto.graph.input, proto.graph.output)
+    )
+    images = inputs.get(INPUT, [])
+    passed = (
+        list(inputs) == [INPUT]
+        and images[:2] == [BATCH, 3]
+        and all(isinstance(axis, int) for axis in images[1:])
+        and outputs == {OUTPUT: [BATCH, num_classes]}
+    )
+    return Finding(name="interface", passed=passed, detail=f"{inputs} -> {outputs}")
+
+
+def _check_self_containment(proto: onnx.ModelProto) -> Finding:
+    """Find weights that lie in another file."""
+    outside = [
+        tensor.name
+        for tensor in proto.graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    ]
+    detail = ", ".join(outside[:5]) or f"{len(proto.graph.initializer)} tensors inside"
+    return Finding(name="self-contained", passed=not outside, detail=detail)
+
+
+def _check_privacy(proto: onnx.ModelProto) -> Finding:
+    """Find what exporters leave behind: stack traces, and paths of the machine."""
+    texts = [proto.doc_string, proto.graph.doc_string]
+    texts += [e.value for e in proto.metadata_props if not e.key.startswith("zoo.")]
+    for node in _nodes(proto.graph):
+        texts += [node.doc_string, *(entry.value for entry in node.metadata_props)]
+    leaks = [text for text in texts if _PATH.search(text)]
+    detail = leaks[0][:200] if leaks else "no path, no source line"
+    return Finding(name="private", passed=not leaks, detail=detail)
+
+
+def _check_metadata(proto: onnx.ModelProto, expected: dict[str, str]) -> Finding:
+    """Compare labels, preprocessing and the weights' hash with the model folder's."""
+    found = {entry.key: entry.value for entry in proto.metadata_props}
+    wrong = [key for key, value in expected.items() if found.get(key) != value]
+    detail = f"differs in {', '.join(wrong)}" if wrong else "labels, preprocessing, weights' hash"
+    return Finding(name="metadata", passed=not wrong, detail=detail)
+
+
+def _axes(value: onnx.ValueInfoProto) -> list[str | int]:
+    return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Walk all nodes, those of sub-graphs too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)
+
+
+_PATH = re.compile(r"(^|[\s\"'(])(/[\w.-]+){2,}|[A-Za-z]:\\\\|\.py\b")

@@ -1,0 +1,332 @@
+"""Is the exported model the trained one? Levels L0, L1, L3, and L4 on a GPU."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import torch
+from google.protobuf.message import DecodeError
+from torch import Tensor
+
+from export.graph import describe
+from export.parity import Parity, Tolerance, compare, tolerance_of
+from export.session import OnnxModel, open_session
+from export.structure import examine_graph
+from export.verification import (
+    Level,
+    MetricLevel,
+    ParityLevel,
+    PlacementLevel,
+    StructureLevel,
+    Verification,
+    verdict_of,
+)
+from zoo.data.dataset import Sample, labels_of
+from zoo.data.loading import load_prepared
+from zoo.errors import DamagedFileError, UnreadableImagesError
+from zoo.hardware import exact_float32
+from zoo.inputs.contract import Preprocess
+from zoo.inputs.image import normalize
+from zoo.model import TrainedModel
+from zoo.progress import Progress, Silence
+from zoo.run import collect_versions
+from zoo.seeds import generator_for
+from zoo.storage import sha256_of_bytes
+from zoo.targets.classes import score_classes
+
+BATCH_SIZES = (1, 2, 7, 32)
+"""The largest runs over all inputs, the others over those that float64 is computed for."""
+NUM_SAMPLES = 256
+"""Real images that a verification looks at unless told otherwise."""
+
+_NUM_FLOAT64 = 8
+"""Real images that run in float64 too, besides the edge inputs."""
+_COMPUTE = frozenset(
+    [
+        "Attention",
+        "BatchNormalization",
+        "Conv",
+        "ConvTranspose",
+        "Einsum",
+        "GRU",
+        "Gemm",
+        "GroupNormalization",
+        "InstanceNormalization",
+        "LSTM",
+        "LayerNormalization",
+        "MatMul",
+        "RNN",
+    ]
+)
+"""Operators whose place decides where a network runs; shape arithmetic does not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inputs:
+    """Edge inputs, then real images, in the network's own format."""
+
+    pixel_values: Tensor
+    """float32 [N, 3, size, size]."""
+    names: list[str]
+    num_edges: int
+
+    @property
+    def num_probed(self) -> int:
+        """How many of them, from the first, run in float64 and in every batch size."""
+        return min(len(self.names), self.num_edges + _NUM_FLOAT64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reference:
+    """What PyTorch answers."""
+
+    float32: Tensor
+    """[N, C]"""
+    float64: Tensor
+    """[inputs.num_probed, C]"""
+    tolerance: Tolerance
+
+
+def verify(
+    model: TrainedModel,
+    folder: Path,
+    onnx_bytes: bytes,
+    samples: Sequence[Sample],
+    *,
+    file: str,
+    recorded_top1: float | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Compare an exported model with the trained one, on the trained one's device.
+
+    Args:
+        model: The trained network.
+        folder: The model folder that it was read from.
+        onnx_bytes: The exported graph.
+        samples: Labelled images to compare on.
+        file: What the ONNX file is called.
+        recorded_top1: What training measured on exactly these samples.
+        workers: Processes that decode images.
+        progress: Hears what happens.
+
+    Raises:
+        DeviceError: ONNX Runtime cannot use the model's device.
+        DamagedFileError: The file is no ONNX model.
+        UnreadableImagesError: Samples that cannot be decoded.
+    """
+    listener = progress or Silence()
+    structure = _verify_structure(model, folder, onnx_bytes, file)
+    candidate = open_session(onnx_bytes, model.device)
+    with exact_float32():
+        inputs = _gather_inputs(samples, model.preprocess, workers, listener)
+        reference = _run_reference(model, inputs, listener)
+        answers = _run_candidate(candidate, inputs, listener)
+    levels: dict[str, Level] = {
+        "L0": structure,
+        "L1": _verify_parity(model, inputs, reference, answers),
+        "L3": _verify_metric(model, inputs, reference, answers, samples, recorded_top1),
+    }
+    if model.device.type == "cuda":
+        levels["L4"] = _verify_placement(candidate)
+    return Verification(
+        verdict=verdict_of(all(level.verdict == "pass" for level in levels.values())),
+        file=file,
+        sha256=sha256_of_bytes(onnx_bytes),
+        levels=levels,
+        device=str(model.device),
+        device_name=_device_name(model.device),
+        providers_requested=candidate.providers_requested,
+        providers_used=candidate.providers_used,
+        tf32=False,
+        versions=collect_versions()
+        | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
+    )
+
+
+def choose_samples(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
+    """Choose `count` samples, or all, evenly over a split that is sorted by class."""
+    count = min(count, len(samples))
+    return tuple(samples[at * len(samples) // count] for at in range(count))
+
+
+def _verify_structure(
+    model: TrainedModel, folder: Path, onnx_bytes: bytes, file: str
+) -> StructureLevel:
+    try:
+        proto = onnx.load_from_string(onnx_bytes)
+    except DecodeError as cause:
+        raise DamagedFileError(Path(file), "not an ONNX model", hint="export it again") from cause
+    findings = examine_graph(proto, describe(model, folder))
+    passed = all(finding.passed for finding in findings)
+    return StructureLevel(verdict=verdict_of(passed), findings=findings)
+
+
+def _gather_inputs(
+    samples: Sequence[Sample], contract: Preprocess, workers: int, progress: Progress
+) -> _Inputs:
+    edges = make_edge_inputs(contract)
+    paths = [sample.path for sample in samples]
+    images = [torch.stack(list(edges.values()))]
+    progress.start("decode", len(paths))
+    for batch in load_prepared(paths, contract, batch_size=32, workers=workers):
+        if batch.unreadable:
+            raise UnreadableImagesError({paths[at]: why for at, why in batch.unreadable.items()})
+        images.append(batch.pixel_values)
+        progress.advance(len(batch.indices))
+    progress.finish()
+    names = [*edges, *(str(path) for path in paths)]
+    return _Inputs(torch.cat(images), names, len(edges))
+
+
+def make_edge_inputs(contract: Preprocess) -> dict[str, Tensor]:
+    """Make pictures that no photo is like: float32 [3, size, size] by name, normalised."""
+    size = contract.size
+    noise = torch.rand(3, size, size, generator=generator_for("verify", "noise"))
+    rows, columns = torch.arange(size).view(-1, 1), torch.arange(size).view(1, -1)
+    checks = ((rows + columns) % 2).float().expand(3, -1, -1)
+    pictures = {
+        "(black)": torch.zeros(3, size, size),
+        "(white)": torch.ones(3, size, size),
+        "(noise)": noise,
+        "(checkerboard)": checks,
+    }
+    return {name: normalize(picture * 255, contract) for name, picture in pictures.items()}
+
+
+@torch.inference_mode()
+def _run_reference(model: TrainedModel, inputs: _Inputs, progress: Progress) -> _Reference:
+    """Run PyTorch in float32 on everything, and in float64 on a few."""
+    progress.start("PyTorch", len(inputs.names) + inputs.num_probed)
+    outputs = []
+    for batch in inputs.pixel_values.split(max(BATCH_SIZES)):
+        outputs.append(model.logits(batch))
+        progress.advance(len(batch))
+    float32 = torch.cat(outputs)
+    exact = copy.deepcopy(model.network).double()
+    outputs = []
+    for batch in inputs.pixel_values[: inputs.num_probed].double().split(4):
+        outputs.append(exact(batch.to(model.device)).cpu())
+        progress.advance(len(batch))
+    float64 = torch.cat(outputs)
+    progress.finish()
+    return _Reference(float32, float64, tolerance_of(float32[: inputs.num_probed], float64))
+
+
+def _run_candidate(candidate: OnnxModel, inputs: _Inputs, progress: Progress) -> dict[int, Tensor]:
+    """Run ONNX Runtime in every batch size; logits [N or num_probed, C] by batch size."""
+    counts = {
+        size: len(inputs.names) if size == max(BATCH_SIZES) else inputs.num_probed
+        for size in BATCH_SIZES
+    }
+    progress.start("ONNX Runtime", sum(counts.values()))
+    answers = {}
+    for size, count in counts.items():
+        # The last batch is filled up from the start: every batch has exactly this size.
+        order = torch.arange(math.ceil(count / size) * size) % count
+        outputs = []
+        for places in order.split(size):
+            outputs.append(candidate.logits(inputs.pixel_values[places]))
+            progress.advance(len(places))
+        answers[size] = torch.cat(outputs)[:count]
+    progress.finish()
+    return answers
+
+
+def _verify_parity(
+    model: TrainedModel, inputs: _Inputs, reference: _Reference, answers: dict[int, Tensor]
+) -> ParityLevel:
+    by_size: dict[int, Parity] = {
+        size: compare(
+            reference.float32[: len(logits)],
+            logits,
+            reference.tolerance,
+            samples=inputs.names[: len(logits)],
+            classes=model.classes,
+        )
+        for size, logits in answers.items()
+    }
+    worst_size = max(by_size, key=lambda size: _nan_last(by_size[size].max_abs_error))
+    everything = by_size[max(BATCH_SIZES)]
+    probed = answers[max(BATCH_SIZES)][: inputs.num_probed].double()
+    real = slice(inputs.num_edges, None)
+    agree = reference.float32[real].argmax(dim=1) == answers[max(BATCH_SIZES)][real].argmax(dim=1)
+    disagreements = {name for parity in by_size.values() for name in parity.disagreements}
+    return ParityLevel(
+        verdict=verdict_of(all(parity.passed for parity in by_size.values())),
+        num_samples=len(inputs.names) - inputs.num_edges,
+        edge_inputs=tuple(inputs.names[: inputs.num_edges]),
+        batch_sizes=BATCH_SIZES,
+        noise_floor=reference.tolerance.noise_floor,
+        bound=reference.tolerance.bound,
+        max_abs_error=by_size[worst_size].max_abs_error,
+        mean_abs_error=everything.mean_abs_error,
+        max_abs_error_float64=(probed - reference.float64).abs().max().item(),
+        argmax_agreement=agree.double().mean().item(),
+        disagreements=tuple(sorted(disagreements)),
+        ties=everything.ties,
+        worst=by_size[worst_size].worst,
+        worst_batch_size=worst_size,
+    )
+
+
+def _verify_metric(
+    model: TrainedModel,
+    inputs: _Inputs,
+    reference: _Reference,
+    answers: dict[int, Tensor],
+    samples: Sequence[Sample],
+    recorded: float | None,
+) -> MetricLevel:
+    labels = torch.tensor(labels_of(samples))
+    ours = reference.float32[inputs.num_edges :]
+    theirs = answers[max(BATCH_SIZES)][inputs.num_edges :]
+    top = ours.topk(2, dim=1).values
+    ties = int(((top[:, 0] - top[:, 1]) <= 2 * reference.tolerance.bound).sum())
+    torch_top1, onnx_top1 = (
+        score_classes(logits, labels, model.classes).top1 for logits in (ours, theirs)
+    )
+    allowed = (ties + 0.5) / len(samples)
+    passed = abs(torch_top1 - onnx_top1) <= allowed and bool(theirs.isfinite().all())
+    if recorded is not None:
+        passed = passed and abs(torch_top1 - recorded) <= allowed
+    return MetricLevel(
+        verdict=verdict_of(passed),
+        num_samples=len(samples),
+        metric="top1",
+        metric_torch=torch_top1,
+        metric_onnx=onnx_top1,
+        metric_recorded=recorded,
+        ties=ties,
+    )
+
+
+def _verify_placement(candidate: OnnxModel) -> PlacementLevel:
+    """Require that the preferred provider has every node that computes, and at least one."""
+    placement = candidate.placement()
+    wanted = candidate.providers_requested[0]
+    strays = {
+        operator: count
+        for provider, nodes in placement.by_provider.items()
+        if provider != wanted
+        for operator, count in nodes.items()
+        if operator.removeprefix("Fused") in _COMPUTE
+    }
+    passed = not strays and placement.count(wanted) > 0
+    return PlacementLevel(verdict=verdict_of(passed), placement=placement, strays=strays)
+
+
+def _nan_last(error: float) -> float:
+    return math.inf if math.isnan(error) else error
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,1 @@
+"""From a folder to labelled, split, checked samples and batches of them."""

@@ -1,0 +1,134 @@
+"""Every error that zoo raises on purpose: the problem with its values, then the next step.
+
+ZooError                        exit code 1: the user or the environment
+├── RegistryError               the catalogue itself is wrong
+│   ├── UnknownBackboneError    no such backbone
+│   └── UnknownRecipeError      no such recipe
+├── RecipeError                 a recipe that does not fit the backbone, the data or itself
+├── WeightsError                pretrained weights are missing, damaged or of another shape
+├── DataError                   the data folder cannot be trained on
+│   └── UnreadableImagesError   some files are not images
+├── DeviceError                 a device was asked for that cannot be used
+├── RunError                    a run folder that is missing, damaged or in the way
+│   └── DamagedFileError        a file that is not what was written
+├── StorageError                the disk refused a write
+├── ExportError                 the network cannot be turned into ONNX
+├── VerificationError           exit code 3: the exported model is not the trained one
+└── RunInterruptedError         exit code 130: a signal stopped the run, which can be resumed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class ZooError(Exception):
+    """The base of all errors that a user can act on."""
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{problem}\n{hint}" if hint else problem)
+        self.problem = problem
+        self.hint = hint
+
+
+class RegistryError(ZooError):
+    """The catalogue does not hold what was asked of it, or is not well formed."""
+
+
+def _nearest(name: str, known: Iterable[str], command: str) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"run `{command}` to see all names"
+
+
+class UnknownBackboneError(RegistryError):
+    """The requested backbone is not in the registry."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        hint = _nearest(name, known, "zoo list")
+        super().__init__(f"no backbone named {name!r} among {len(known)}", hint=hint)
+
+
+class UnknownRecipeError(RegistryError):
+    """The requested recipe is not in the registry."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        hint = _nearest(name, known, "zoo list --recipes")
+        super().__init__(f"no recipe named {name!r} among {', '.join(known)}", hint=hint)
+
+
+class RecipeError(ZooError):
+    """A recipe that contradicts itself, the backbone or the data."""
+
+
+class WeightsError(ZooError):
+    """Pretrained weights that cannot be had, or are not the ones the registry names."""
+
+
+class DataError(ZooError):
+    """A data folder that cannot be trained or evaluated on."""
+
+
+class UnreadableImagesError(DataError):
+    """Files with an image's name that cannot be decoded; all of them are listed."""
+
+    def __init__(self, reasons: dict[Path, str], *, hint: str = "") -> None:
+        listing = "\n".join(f"  {path}: {reason}" for path, reason in sorted(reasons.items()))
+        count = f"{len(reasons)} file{'s' if len(reasons) > 1 else ''}"
+        super().__init__(
+            f"{count} cannot be read as an image:\n{listing}",
+            hint=hint or "repair or remove them, or go on without them with --skip-bad",
+        )
+        self.reasons = reasons
+
+
+class DeviceError(ZooError):
+    """A device or execution provider that this machine cannot offer."""
+
+
+class RunError(ZooError):
+    """A run folder that is missing, in the way, or not in the state the command needs."""
+
+
+class DamagedFileError(RunError):
+    """A file whose content is not what zoo wrote."""
+
+    def __init__(self, path: Path, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{path} is damaged: {reason}",
+            hint=hint or "restore the file from a copy, or train again",
+        )
+        self.path = path
+
+
+class StorageError(ZooError):
+    """The operating system refused a write; what stood there before still stands."""
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        super().__init__(
+            f"cannot write {path}: {cause.strerror or cause}",
+            hint="nothing already written was touched; free some space or choose another "
+            "place with --output, then try again",
+        )
+        self.path = path
+
+
+class ExportError(ZooError):
+    """A network that the exporter cannot turn into the promised graph."""
+
+
+class VerificationError(ZooError):
+    """The exported model failed a level of its verification."""
+
+    exit_code = 3
+
+
+class RunInterruptedError(ZooError):
+    """A signal stopped the work at a safe point."""
+
+    exit_code = 130

@@ -1,0 +1,91 @@
+"""Which device computes, and in which precision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from zoo.errors import DeviceError
+
+Precision = Literal["fp32", "bf16"]
+
+
+def resolve_device(wanted: str = "auto") -> torch.device:
+    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device that exists.
+
+    Raises:
+        DeviceError: CUDA is asked for and cannot be used; the message says why.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as cause:
+        raise DeviceError(f"no device is called {wanted!r}", hint="cpu, cuda or cuda:1") from cause
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"zoo computes on cpu or cuda, not on {wanted!r}")
+    if device.type == "cuda":
+        _require_cuda(device.index or 0)
+    return device
+
+
+def explain_missing_cuda() -> str | None:
+    """Say why torch cannot use CUDA here, or nothing if it can."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} was built without CUDA"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as cause:
+        return str(cause).splitlines()[0]
+    return "torch sees no GPU"
+
+
+def _require_cuda(index: int) -> None:
+    if reason := explain_missing_cuda():
+        raise DeviceError(
+            f"CUDA was asked for and cannot be used: {reason}",
+            hint="`zoo doctor` examines the installation; --device cpu works everywhere",
+        )
+    if index >= torch.cuda.device_count():
+        raise DeviceError(f"cuda:{index} was asked for; there are {torch.cuda.device_count()} GPUs")
+
+
+def resolve_precision(wanted: str, device: torch.device) -> Precision:
+    """Turn `auto`, `fp32` or `bf16` into what training computes in.
+
+    `auto` is bfloat16 on a GPU that has it in hardware, float32 elsewhere.
+
+    Raises:
+        DeviceError: bfloat16 is asked for on a GPU without it.
+    """
+    supported = device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)
+    if wanted == "bf16" and not supported:
+        raise DeviceError(
+            f"{torch.cuda.get_device_name(device)} has no bfloat16", hint="use --precision fp32"
+        )
+    if wanted == "bf16" or (wanted == "auto" and device.type == "cuda" and supported):
+        return "bf16"
+    return "fp32"
+
+
+def resolve_workers(wanted: int | None) -> int:
+    """Turn an optional number of loading processes into one that suits the machine."""
+    return min(8, os.cpu_count() or 1) if wanted is None else wanted
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Switch TF32 off for a while, so that CUDA's float32 has all its digits."""
+    matmul, convolution = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+        torch.backends.cudnn.allow_tf32 = convolution

@@ -1,0 +1,1 @@
+"""What one file becomes before the network sees it."""

@@ -1,0 +1,42 @@
+"""The preprocessing contract: what happens to an image between the file and the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from zoo.errors import RecipeError
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocess:
+    """Decode, turn upright, resize the short side, crop the centre, scale, normalise.
+
+    The same contract serves training, evaluation, prediction and export. Resizing is done
+    in float32 with antialiasing, so that an ONNX graph can repeat it to the last digits.
+    """
+
+    size: int
+    """Height and width that the network sees, pixels."""
+    resize: int
+    """Length of the short side before the centre crop, pixels; at least `size`."""
+    interpolation: Interpolation
+    mean: tuple[float, float, float]
+    """Subtracted after scaling to [0, 1]; RGB."""
+    std: tuple[float, float, float]
+    """Divided by after the mean is subtracted; RGB, positive."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size <= self.resize:
+            raise RecipeError(
+                f"cannot crop {self.size} px out of a short side of {self.resize} px",
+                hint="`resize` must be at least `size`, and both positive",
+            )
+        if min(self.std) <= 0:
+            raise RecipeError(f"std must be positive, not {self.std}")
+
+    def at_size(self, size: int) -> Preprocess:
+        """Return the contract for another input size, keeping the crop's proportion."""
+        return replace(self, size=size, resize=max(size, round(size * self.resize / self.size)))

@@ -1,0 +1,131 @@
+"""The model folder: a trained network with all that is needed to use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zoo.backbones.network import Network, build_network
+from zoo.errors import DamagedFileError, RunError
+from zoo.inputs.contract import Preprocess
+from zoo.manifest import check_file, write_manifest
+from zoo.registry import Backbone, list_mistakes
+from zoo.storage import sha256_of, write_bytes, write_with
+
+CONFIG = "zoo_config.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassTarget:
+    """What the network answers: one of several exclusive classes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str = "label"
+    kind: Literal["class"] = "class"
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """`zoo_config.json`: everything about a model but its numbers."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    format: Literal[1] = 1
+    backbone: Backbone
+    preprocess: Preprocess
+    target: ClassTarget
+    data_fingerprint: str
+    """Of the data set that the model was trained on."""
+    recipe: str
+    """Name of the recipe."""
+    pretrained: bool
+    """Whether training started from the backbone's weights."""
+    zoo_version: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """A network on a device together with its configuration; a `Classifier`."""
+
+    network: Network
+    config: ModelConfig
+    device: torch.device
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in the order of the logits."""
+        return self.config.target.classes
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What turns a file into the network's input."""
+        return self.config.preprocess
+
+    @torch.inference_mode()
+    def logits(self, pixel_values: Tensor) -> Tensor:
+        """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
+        images = pixel_values.to(self.device, memory_format=torch.channels_last)
+        logits: Tensor = self.network(images)
+        return logits.float().cpu()
+
+
+def save_model(folder: Path, network: Network, config: ModelConfig) -> None:
+    """Write weights, configuration and manifest."""
+    state = network.library_state()
+    write_with(folder / WEIGHTS, lambda path: save_file(state, path, metadata={"format": "pt"}))
+    write_bytes(folder / CONFIG, TypeAdapter(ModelConfig).dump_json(config, indent=2) + b"\n")
+    write_manifest(folder)
+
+
+def load_config(folder: Path) -> ModelConfig:
+    """Read and check a model folder's configuration.
+
+    Raises:
+        RunError: The folder is no model folder.
+        DamagedFileError: The configuration is not what was written.
+    """
+    if not (folder / CONFIG).exists():
+        raise RunError(
+            f"{folder} holds no model ({CONFIG} is missing)",
+            hint="give a finished run folder or a model folder",
+        )
+    path = check_file(folder, CONFIG)
+    try:
+        return TypeAdapter(ModelConfig).validate_json(path.read_bytes())
+    except ValidationError as cause:
+        raise DamagedFileError(path, f"\n{list_mistakes(cause)}") from cause
+
+
+def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel:
+    """Rebuild a trained network in evaluation mode.
+
+    Raises:
+        RunError: The folder is no model folder.
+        DamagedFileError: A file is missing or is not what was written.
+    """
+    config = load_config(folder)
+    path = check_file(folder, WEIGHTS)
+    network = build_network(config.backbone, len(config.target.classes), pretrained=False, seed=0)
+    try:
+        network.load_library_state(load_file(path))
+    except (SafetensorError, RuntimeError) as cause:
+        raise DamagedFileError(path, str(cause)) from cause
+    device = device or torch.device("cpu")
+    network.eval().requires_grad_(requires_grad=False)
+    return TrainedModel(network.place(device), config, device)
+
+
+def weights_sha256(folder: Path) -> str:
+    """Hash the weights of a model folder."""
+    return sha256_of(folder / WEIGHTS)

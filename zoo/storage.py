@@ -1,0 +1,97 @@
+"""Files that appear whole or not at all, and the hashes that tell whether they still are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from zoo.errors import DamagedFileError, StorageError
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file's content in constant memory; 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """Hash bytes in memory; 64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def _writes_to(path: Path) -> Iterator[None]:
+    """Name the file in whatever the operating system complains about."""
+    try:
+        yield
+    except OSError as cause:
+        raise StorageError(path, cause) from cause
+
+
+def write_with(path: Path, produce: Callable[[Path], None]) -> None:
+    """Let `produce` write a temporary file beside `path`, flush it to disk, then rename it.
+
+    Raises:
+        StorageError: The disk is full or read-only; `path` is as it was before.
+    """
+    with _writes_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        try:
+            produce(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or none of it."""
+
+    def produce(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_with(path, produce)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as readable JSON, whole or not at all; NaN is refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        DamagedFileError: The file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as cause:
+        raise DamagedFileError(path, f"not valid JSON ({cause})") from cause
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Append one JSON value as a line."""
+    with _writes_to(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable where folders can be opened (not on Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""What a network answers: its loss and its metrics."""

@@ -1,0 +1,273 @@
+"""Fine-tuning from a name and a folder to a finished run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from zoo.backbones.network import Network, build_network
+from zoo.data.dataset import SplitName
+from zoo.data.folder import open_dataset
+from zoo.errors import RunError, RunInterruptedError
+from zoo.evaluation import evaluate
+from zoo.hardware import resolve_device, resolve_precision, resolve_workers
+from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
+from zoo.progress import Progress, Silence
+from zoo.registry import Registry, load_registry
+from zoo.run import (
+    DataRecord,
+    Run,
+    RunRecord,
+    Timing,
+    collect_versions,
+    create_run,
+    find_unfinished,
+    now,
+    require_unchanged,
+    zoo_version,
+)
+from zoo.targets.classes import ClassMetrics
+from zoo.training.context import Training
+from zoo.training.interruption import stop_on_signals
+from zoo.training.loop import run_phases
+from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
+
+
+def finetune(
+    backbone: str,
+    data: Path,
+    settings: Settings | None = None,
+    *,
+    output: Path | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Run:
+    """Fine-tune a backbone on a folder of labelled images into a new run folder.
+
+    The kept weights are those after the last step: the validation images choose nothing, so
+    that their figures stay an honest estimate.
+
+    Args:
+        backbone: A name in the registry.
+        data: A folder with one sub-folder a class.
+        settings: What differs from the recipe's and the backbone's defaults.
+        output: The run folder to make; by default `runs/BACKBONE-FOLDER`.
+        registry: Another catalogue than the built-in one.
+        progress: Hears what happens.
+        command: The command line, for the record.
+
+    Raises:
+        ZooError: The registry, the data, the device or the output folder does not allow it;
+            nothing was written.
+        RunInterruptedError: A signal stopped the run, which `resume` continues.
+    """
+    listener = progress or Silence()
+    plan = _make_plan(backbone, data, settings or Settings(), registry or load_registry(), listener)
+    network = build_network(
+        plan.backbone, len(plan.dataset.classes), pretrained=plan.pretrained, seed=plan.seed
+    )
+    run = create_run(output, default_name(backbone, data))
+    run.write_splits(plan.dataset)
+    run.write(_first_record(plan, command))
+    return _execute(run, plan, network, listener)
+
+
+def resume(
+    output: Path | None,
+    backbone: str | None = None,
+    data: Path | None = None,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Run:
+    """Continue an unfinished run to the weights that it would have had, bit for bit.
+
+    Args:
+        output: The run folder, or None for the newest `runs/BACKBONE-FOLDER…`.
+        backbone: As the run was begun with; may be left out.
+        data: Likewise.
+        settings: Likewise; what is given must agree with the run. `workers` may differ.
+        progress: Hears what happens.
+        command: The command line, for the record.
+
+    Raises:
+        RunError: There is no such run, it is complete, or it was begun otherwise.
+        DamagedFileError: A file of it is not what was written.
+        DataError: The data is not what the run began with.
+        RunInterruptedError: A signal stopped the run again.
+    """
+    if output is None and (backbone is None or data is None):
+        raise RunError("which run is to be resumed?", hint="name its folder with --output")
+    run = find_unfinished(output, default_name(backbone or "", data or Path()))
+    record = run.read()
+    if record.status == "complete":
+        raise RunError(
+            f"{run.path} is complete; there is nothing to resume",
+            hint=f"zoo export {run.path}",
+        )
+    settings = settings or Settings()
+    _require_same(run, record, backbone, data, settings)
+    dataset = run.read_dataset()
+    for samples in dataset.splits.values():
+        require_unchanged(samples)
+    plan = Plan(
+        backbone=record.backbone,
+        recipe=record.recipe,
+        preprocess=record.preprocess,
+        dataset=dataset,
+        device=resolve_device(record.device),
+        precision=record.precision,
+        workers=resolve_workers(settings.workers),
+        pretrained=record.pretrained,
+    )
+    network = build_network(
+        plan.backbone, len(dataset.classes), pretrained=plan.pretrained, seed=plan.seed
+    )
+    run.update(status="running", commands=(*record.commands, command))
+    return _execute(run, plan, network, progress or Silence())
+
+
+def default_name(backbone: str, data: Path) -> str:
+    """Name a run after its backbone and its data folder."""
+    return f"{backbone}-{data.expanduser().resolve().name}"
+
+
+def _make_plan(
+    name: str, data: Path, settings: Settings, registry: Registry, progress: Progress
+) -> Plan:
+    """Resolve and check everything, from the cheapest to the dearest."""
+    backbone = registry.backbone(name)
+    recipe = registry.recipe(settings.recipe or backbone.recipe)
+    recipe = adapt_recipe(recipe, backbone, settings)
+    preprocess = adapt_preprocess(backbone, settings.img_size)
+    device = resolve_device(settings.device)
+    precision = resolve_precision(settings.precision, device)
+    progress.note(f"reading {data}")
+    dataset = open_dataset(
+        data,
+        val=settings.val,
+        val_split=0.2 if settings.val_split is None else settings.val_split,
+        seed=recipe.seed,
+        skip_bad=settings.skip_bad,
+    )
+    plan = Plan(
+        backbone=backbone,
+        recipe=recipe,
+        preprocess=preprocess,
+        dataset=dataset,
+        device=device,
+        precision=precision,
+        workers=resolve_workers(settings.workers),
+        pretrained=settings.pretrained,
+    )
+    for note in _describe(plan):
+        progress.note(note)
+    return plan
+
+
+def _describe(plan: Plan) -> list[str]:
+    counts = ", ".join(f"{len(samples)} {split}" for split, samples in plan.dataset.splits.items())
+    lines = [
+        f"{len(plan.dataset.classes)} classes, images: {counts}",
+        *(f"note: {note}" for note in plan.dataset.notes),
+        f"{plan.backbone.name} at {plan.preprocess.size} px, recipe {plan.recipe.name}, "
+        f"{plan.device} in {plan.precision}, seed {plan.seed}",
+    ]
+    if not plan.pretrained:
+        lines.append("note: RANDOM WEIGHTS, nothing pretrained is used")
+    return lines
+
+
+def _first_record(plan: Plan, command: str) -> RunRecord:
+    dataset = plan.dataset
+    return RunRecord(
+        status="running",
+        created=now(),
+        backbone=plan.backbone,
+        recipe=plan.recipe,
+        preprocess=plan.preprocess,
+        pretrained=plan.pretrained,
+        data=DataRecord(
+            root=str(dataset.root),
+            fingerprint=dataset.fingerprint,
+            classes=dataset.classes,
+            num_samples={split: len(samples) for split, samples in dataset.splits.items()},
+            notes=dataset.notes,
+        ),
+        seed=plan.seed,
+        device=str(plan.device),
+        precision=plan.precision,
+        versions=collect_versions(),
+        commands=(command,) if command else (),
+    )
+
+
+def _execute(run: Run, plan: Plan, network: Network, progress: Progress) -> Run:
+    config = ModelConfig(
+        backbone=plan.backbone,
+        preprocess=plan.preprocess,
+        target=ClassTarget(classes=plan.dataset.classes),
+        data_fingerprint=plan.dataset.fingerprint,
+        recipe=plan.recipe.name,
+        pretrained=plan.pretrained,
+        zoo_version=zoo_version(),
+    )
+    with stop_on_signals() as stop:
+        training = Training(
+            run=run, plan=plan, network=network, config=config, progress=progress, stop=stop
+        )
+        try:
+            run_phases(training)
+        except RunInterruptedError:
+            run.update(status="interrupted")
+            raise
+    _finish(training)
+    return run
+
+
+def _finish(training: Training) -> None:
+    """Measure the kept weights in float32, write the model, then let go of the checkpoints."""
+    run, plan = training.run, training.plan
+    training.network.place(plan.device).eval()
+    model = TrainedModel(training.network, training.config, plan.device)
+    metrics: dict[SplitName, ClassMetrics] = {
+        split: evaluate(model, samples, workers=plan.workers, progress=training.progress)
+        for split, samples in plan.dataset.splits.items()
+        if split != "train"
+    }
+    save_model(run.model_folder, training.network, training.config)
+    seconds = sum(training.seconds.values())
+    run.update(
+        status="complete",
+        metrics=metrics,
+        timing=Timing(
+            seconds=round(seconds, 3),
+            images_per_second=round(training.images / seconds, 3),
+            phases={name: round(value, 3) for name, value in training.seconds.items()},
+        ),
+    )
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def _require_same(
+    run: Run, record: RunRecord, backbone: str | None, data: Path | None, settings: Settings
+) -> None:
+    """Refuse to resume with other settings than the run was begun with."""
+    recipe = adapt_recipe(record.recipe, record.backbone, settings)
+    preprocess = adapt_preprocess(record.backbone, settings.img_size or record.preprocess.size)
+    given = {
+        "backbone": (backbone, record.backbone.name),
+        "data": (data and str(data.expanduser().resolve()), record.data.root),
+        "--recipe": (settings.recipe, record.recipe.name),
+        "--epochs, --lr, --batch-size or --seed": (recipe, record.recipe),
+        "--img-size": (preprocess, record.preprocess),
+        "--device": (settings.device.replace("auto", record.device), record.device),
+        "--precision": (settings.precision.replace("auto", record.precision), record.precision),
+    }
+    if other := [name for name, (now, then) in given.items() if now is not None and now != then]:
+        raise RunError(
+            f"{run.path} was begun with other settings: {', '.join(other)}",
+            hint=f"resume it as it was: zoo finetune --resume --output {run.path}",
+        )
