@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 
 import typer
 
@@ -39,6 +41,10 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line; errors that a user can act on end it with their exit code."""
+    # Read once, when torch is first imported: threads that wait then sleep instead of taking
+    # a core from whoever else computes on this machine, zoo's own decoders among them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app()
     except ZooError as error:

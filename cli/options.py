@@ -30,7 +30,7 @@ DeviceOption = Annotated[
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=0, help="Processes that decode images; one a core by default, at most 8."
+        "--workers", min=0, help="Processes that decode images. [none on the CPU, 8 for a GPU]"
     ),
 ]
 RuntimeOption = Annotated[

@@ -28,6 +28,10 @@ class Classifier(Protocol):
     def preprocess(self) -> Preprocess:
         """What turns a file into the network's input."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
     def logits(self, pixel_values: Tensor) -> Tensor:
         """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
 

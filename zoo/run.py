@@ -70,6 +70,8 @@ class RunRecord:
     seed: int
     device: str
     precision: Literal["fp32", "bf16"]
+    threads: int
+    """CPU threads within an operator; another number sums in another order."""
     versions: dict[str, str]
     commands: tuple[str, ...] = ()
     """Every command line that worked on this run."""

@@ -61,7 +61,7 @@ def evaluate(
         classifier,
         _find_samples(model, data, split, classifier, skip_bad),
         batch_size=batch_size,
-        workers=resolve_workers(workers),
+        workers=resolve_workers(workers, classifier.device),
         progress=TerminalProgress(),
     )
     if fmt is Format.JSON:

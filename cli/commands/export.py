@@ -44,7 +44,7 @@ def export(
         place.folder,
         evidence,
         opset=opset,
-        workers=resolve_workers(workers),
+        workers=resolve_workers(workers, target),
         progress=progress,
     )
     if report is None:

@@ -27,10 +27,6 @@ class PredictionFormat(str, Enum):
     CSV = "csv"
 
 
-_FEW_FILES = 64
-"""Below this, starting processes costs more than they save."""
-
-
 def predict(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A run folder, a model folder or an .onnx file.")
@@ -56,13 +52,12 @@ def predict(
 
     paths = list(_expand(files))
     classifier = open_classifier(model, runtime.value, device)
-    few = len(paths) < _FEW_FILES and workers is None
     results = prediction.predict(
         classifier,
         paths,
         top=top,
         batch_size=batch_size,
-        workers=0 if few else resolve_workers(workers),
+        workers=resolve_workers(workers, classifier.device),
     )
     failures: list[Failure] = []
     _PRINTERS[fmt](_set_aside(results, failures))

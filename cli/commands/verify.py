@@ -31,12 +31,13 @@ def verify(
     from zoo.run import locate_model
 
     place = locate_model(model)
-    loaded = load_model(place.folder, resolve_onnx_device(device))
+    target = resolve_onnx_device(device)
+    loaded = load_model(place.folder, target)
     report = verify_model(
         loaded,
         place.folder,
         gather_evidence(place.run, data, loaded.classes, samples),
-        workers=resolve_workers(workers),
+        workers=resolve_workers(workers, target),
         progress=TerminalProgress(),
     )
     verdict.print_report(report, place.folder, fmt)

@@ -47,7 +47,7 @@ class Network(nn.Module):
         self.body.requires_grad_(requires_grad=False)
         for stage in trained:
             for parameter in self.stage_parameters(stage).values():
-                parameter.requires_grad_(requires_grad=True)
+                parameter.requires_grad = True
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Network:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoo.errors import RecipeError
-
 Interpolation = Literal["bilinear", "bicubic"]
 
 
@@ -30,12 +28,9 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         if not 0 < self.size <= self.resize:
-            raise RecipeError(
-                f"cannot crop {self.size} px out of a short side of {self.resize} px",
-                hint="`resize` must be at least `size`, and both positive",
-            )
+            raise ValueError(f"cannot crop {self.size} px out of {self.resize} px")
         if min(self.std) <= 0:
-            raise RecipeError(f"std must be positive, not {self.std}")
+            raise ValueError(f"std must be positive, not {self.std}")
 
     def at_size(self, size: int) -> Preprocess:
         """Return the contract for another input size, keeping the crop's proportion."""

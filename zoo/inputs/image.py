@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -122,11 +121,10 @@ def load_batch(paths: Sequence[Path], contract: Preprocess) -> Tensor:
 
 def _guarded(path: Path, decode: Callable[[ImageFile.ImageFile], T]) -> T:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return decode(image)
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            return decode(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
         raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels") from cause
     except UnidentifiedImageError as cause:

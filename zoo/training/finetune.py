@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import torch
+
 from zoo.backbones.network import Network, build_network
 from zoo.data.dataset import SplitName
 from zoo.data.folder import open_dataset
@@ -119,9 +121,10 @@ def resume(
         dataset=dataset,
         device=resolve_device(record.device),
         precision=record.precision,
-        workers=resolve_workers(settings.workers),
+        workers=resolve_workers(settings.workers, resolve_device(record.device)),
         pretrained=record.pretrained,
     )
+    torch.set_num_threads(record.threads)
     network = build_network(
         plan.backbone, len(dataset.classes), pretrained=plan.pretrained, seed=plan.seed
     )
@@ -159,7 +162,7 @@ def _make_plan(
         dataset=dataset,
         device=device,
         precision=precision,
-        workers=resolve_workers(settings.workers),
+        workers=resolve_workers(settings.workers, device),
         pretrained=settings.pretrained,
     )
     for note in _describe(plan):
@@ -199,6 +202,7 @@ def _first_record(plan: Plan, command: str) -> RunRecord:
         seed=plan.seed,
         device=str(plan.device),
         precision=plan.precision,
+        threads=torch.get_num_threads(),
         versions=collect_versions(),
         commands=(command,) if command else (),
     )

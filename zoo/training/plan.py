@@ -39,7 +39,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     workers: int | None = None
-    """Processes that decode images; by default one a core, at most eight."""
+    """Processes that decode images; by default none on the CPU, up to eight for a GPU."""
     skip_bad: bool = False
     """Go on without files that cannot be read."""
     pretrained: bool = True

@@ -13,10 +13,10 @@ from zoo.seeds import generator_for
 
 _MAX_ITERATIONS = 1_000
 _CONVERGED = 1e-5
-"""Largest entry of the gradient at which the kept solution counts as converged, nats."""
-_GOOD_ENOUGH = 1e-4
-"""The same for the solutions that are only compared with each other."""
-_PAST_MINIMUM = 1.05
+"""Largest entry of the gradient at which the kept solution, in float64, counts as converged."""
+_GOOD_ENOUGH = 1e-3
+"""The same for the solutions that are only compared with each other, in float32."""
+_PAST_MINIMUM = 1.01
 """Ratio to the lowest held-out loss at which the path ends."""
 
 
@@ -86,13 +86,20 @@ def fit_probe(
     """
     held_out = _cross_validate(features, labels, num_classes, strengths, folds, seed)
     best = min(held_out, key=lambda strength: held_out[strength])
-    scaling = _Scaling.of(features)
-    inputs = scaling.apply(features)
-    start = _zeros(num_classes, features)
+    exact = features.double()
+    scaling = _Scaling.of(exact)
+    inputs = scaling.apply(exact)
+    start = _zeros(num_classes, exact)
     weight, bias = _solve(inputs, labels, best, start, tolerance=_CONVERGED)
     gradient = _gradient(inputs, labels, best, weight, bias)
     weight, bias = scaling.fold(weight, bias)
-    return Probe(weight=weight, bias=bias, strength=best, held_out_loss=held_out, gradient=gradient)
+    return Probe(
+        weight=weight.float(),
+        bias=bias.float(),
+        strength=best,
+        held_out_loss=held_out,
+        gradient=gradient,
+    )
 
 
 def _cross_validate(
@@ -159,7 +166,7 @@ def _solve(
         [weight, bias],
         max_iter=_MAX_ITERATIONS,
         tolerance_grad=tolerance,
-        tolerance_change=1e-9,
+        tolerance_change=1e-12,
         history_size=20,
         line_search_fn="strong_wolfe",
     )

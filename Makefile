@@ -1,0 +1,49 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all lint format types imports wheel-test clean
+
+## Set up, then fine-tune, export, verify and predict on photos that come with a package.
+demo: $(VENV)/.demo
+	$(BIN)/zoo demo
+
+## Set up, then run the suite without its long tests.
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow"
+
+## The suite with its long tests.
+test-all: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+imports: $(VENV)/.test
+	$(BIN)/lint-imports
+
+## Build the wheel, install it elsewhere, and use it from outside the checkout.
+wheel-test: $(VENV)/.test
+	$(BIN)/python -m pytest tests/test_wheel.py -m slow
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,117 @@
+"""Fixtures that many tests share: generated photos, a finished run, the command line."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo.registry import load_registry
+from zoo.run import Run
+from zoo.training.finetune import finetune
+from zoo.training.plan import Settings
+
+CLASSES = ("checks", "discs", "stripes")
+IMAGE_SIZE = 64
+"""Small enough for seconds, large enough for the networks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def draw(kind: str, number: int, size: tuple[int, int] = (80, 72)) -> Image.Image:
+    """Draw one picture of a class; each number is another picture."""
+    rng = np.random.default_rng([CLASSES.index(kind), number])
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    period = rng.integers(8, 14)
+    if kind == "stripes":
+        shape = (x + rng.integers(period)) % period < period / 2
+    elif kind == "checks":
+        shape = ((x // period) + (y // period)) % 2 == 0
+    else:
+        cy, cx = rng.uniform(0.3, 0.7, 2) * (height, width)
+        shape = (y - cy) ** 2 + (x - cx) ** 2 < (rng.uniform(0.2, 0.35) * height) ** 2
+    dark, light = rng.uniform(0, 90, 3), rng.uniform(150, 255, 3)
+    pixels = np.where(shape[..., None], light, dark) + rng.normal(0, 8, (height, width, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def make_photos(root: Path, count: int = 8, classes: tuple[str, ...] = CLASSES) -> Path:
+    """Fill a folder with `count` pictures a class."""
+    for kind in classes:
+        (root / kind).mkdir(parents=True)
+        for number in range(count):
+            draw(kind, number).save(root / kind / f"{number:02d}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _few_threads() -> None:
+    """Two threads: the machines that run this suite are small and shared."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test works in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of three classes with eight pictures each."""
+    return make_photos(tmp_path / "photos")
+
+
+@pytest.fixture(scope="session")
+def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, made once; not to be changed."""
+    return make_photos(tmp_path_factory.mktemp("shared") / "photos", count=20)
+
+
+@pytest.fixture(scope="session")
+def finished(shared_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A probed efficientnet_lite0 with real weights; not to be changed."""
+    settings = Settings(recipe="linear-probe", img_size=IMAGE_SIZE, device="cpu", workers=0)
+    output = tmp_path_factory.mktemp("finished") / "run"
+    return finetune("efficientnet_lite0", shared_photos, settings, output=output)
+
+
+@pytest.fixture(scope="session")
+def backbone():
+    """The registry's entry that the tests train."""
+    return load_registry().backbone("efficientnet_lite0")
+
+
+@pytest.fixture
+def zoo(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Call the command line in this process, as a user would in a wide terminal."""
+
+    def call(*arguments: object) -> Outcome:
+        from cli.main import main
+
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as leave:
+            code = leave.code if isinstance(leave.code, int) else 1
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return call
+
+
+Zoo = Callable[..., Outcome]

@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import pytest
+import timm
+import torch
+import torchvision
+
+from zoo.backbones.network import build_network, trained_stages
+from zoo.errors import RecipeError
+from zoo.recipes import DescendPhase
+from zoo.registry import load_registry
+
+
+@pytest.fixture
+def network(backbone):
+    return build_network(backbone, 3, pretrained=False, seed=0)
+
+
+def statistics(network):
+    return {n: b.clone() for n, b in network.named_buffers()}
+
+
+def step(network):
+    network.train()
+    network(torch.rand(4, 3, 64, 64)).sum().backward()
+
+
+def test_the_same_seed_builds_the_same_network_and_disturbs_no_other_randomness(backbone):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = build_network(backbone, 3, pretrained=False, seed=1)
+    assert torch.equal(torch.rand(1), expected)
+    second = build_network(backbone, 3, pretrained=False, seed=1)
+    torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
+
+
+def test_a_frozen_body_has_no_gradient_and_moves_no_statistics(network):
+    network.freeze_except(frozenset(), "adapt")
+    before = statistics(network)
+    step(network)
+    assert all(p.grad is None for p in network.body.parameters())
+    assert network.head.weight.grad is not None
+    torch.testing.assert_close(statistics(network), before, rtol=0, atol=0)
+
+
+def test_only_the_named_stages_train_and_adapt(network):
+    network.freeze_except(frozenset({"neck"}), "adapt")
+    before = statistics(network)
+    step(network)
+    trained = {n for n, p in network.named_parameters() if p.grad is not None}
+    assert trained == {
+        *("body.conv_head.weight", "body.bn2.weight", "body.bn2.bias"),
+        *("head.weight", "head.bias"),
+    }
+    moved = {n for n, b in network.named_buffers() if not torch.equal(b, before[n])}
+    assert moved == {
+        f"body.bn2.{kind}" for kind in ("running_mean", "running_var", "num_batches_tracked")
+    }
+
+
+def test_frozen_batch_norm_keeps_its_statistics_while_everything_trains(network, backbone):
+    network.freeze_except(frozenset(backbone.stages), "frozen")
+    before = statistics(network)
+    step(network)
+    assert all(p.grad is not None for p in network.parameters())
+    torch.testing.assert_close(statistics(network), before, rtol=0, atol=0)
+
+
+def test_what_is_frozen_stays_frozen_through_every_call_of_train(network):
+    network.freeze_except(frozenset({"neck"}), "frozen")
+    for _ in range(2):
+        network.eval()
+        network.train()
+    assert not network.body.blocks.training
+    assert not network.body.bn2.training
+    assert network.body.conv_head.training
+    assert network.head.training
+
+
+def test_a_stage_of_bare_parameters_can_train(tmp_path):
+    vit = build_network(load_registry().backbone("vit_b_16"), 2, pretrained=False, seed=0)
+    vit.freeze_except(frozenset({"embedding"}), "frozen")
+    assert vit.body.class_token.requires_grad
+    assert vit.body.encoder.pos_embedding.requires_grad
+    assert not vit.body.encoder.layers.encoder_layer_0.mlp[0].weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("efficientnet_lite0", lambda: timm.create_model("tf_efficientnet_lite0", num_classes=3)),
+        ("resnet18", lambda: torchvision.models.resnet18(num_classes=3)),
+        ("mobilenet_v3_large", lambda: torchvision.models.mobilenet_v3_large(num_classes=3)),
+    ],
+)
+def test_saved_tensors_fit_the_librarys_own_network_and_give_its_numbers(name, load):
+    network = build_network(load_registry().backbone(name), 3, pretrained=False, seed=0).eval()
+    original = load().eval()
+    original.load_state_dict(network.library_state())
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), original(images), rtol=0, atol=0)
+
+
+def test_library_names_come_back(network, backbone):
+    other = build_network(backbone, 3, pretrained=False, seed=9)
+    other.load_library_state(network.library_state())
+    torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=0, atol=0)
+
+
+def test_a_phase_names_stages_that_exist(backbone):
+    phase = DescendPhase(train="all", epochs=1, lr=1.0)
+    assert trained_stages(phase, backbone) == set(backbone.stages)
+    assert trained_stages(replace(phase, train="head"), backbone) == set()
+    assert trained_stages(replace(phase, train=("neck",)), backbone) == {"neck"}
+    with pytest.raises(RecipeError, match="no stage named layer9") as caught:
+        trained_stages(replace(phase, train=("layer9",)), backbone)
+    assert "blocks0" in caught.value.hint

@@ -1,0 +1,118 @@
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import DamagedFileError, StorageError
+from zoo.storage import (
+    append_line,
+    read_json,
+    sha256_of,
+    sha256_of_bytes,
+    write_bytes,
+    write_json,
+    write_with,
+)
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_with(path, fail)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_a_clear_error_and_the_old_file_stays(tmp_path):
+    """A file-size limit makes the kernel refuse the write, as a full disk does."""
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    done = run_python(
+        """
+        import resource, signal, sys
+        from pathlib import Path
+        from zoo.errors import StorageError
+        from zoo.storage import write_bytes
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            write_bytes(Path(sys.argv[1]), b"x" * 100_000)
+        except StorageError as error:
+            print(error.problem, "|", error.hint)
+        """,
+        str(path),
+    )
+    assert f"cannot write {path}" in done.stdout
+    assert "free some space" in done.stdout
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from zoo.storage import write_with
+        def produce(temporary):
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        write_with(Path(sys.argv[1]), produce)
+    """
+    assert run_python(code, str(path)).returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+
+
+def test_an_unwritable_place_is_a_storage_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"):
+        write_bytes(tmp_path / "file" / "inside", b"")
+
+
+def test_json_refuses_nan_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "value.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(path, {"a": float("nan")})
+    assert read_json(path) == {"a": 1}
+
+
+def test_broken_json_names_the_file(tmp_path):
+    path = tmp_path / "value.json"
+    path.write_text("{")
+    with pytest.raises(DamagedFileError, match=r"value\.json is damaged"):
+        read_json(path)
+
+
+def test_lines_are_appended_one_json_value_each(tmp_path):
+    path = tmp_path / "log.jsonl"
+    append_line(path, {"step": 1})
+    append_line(path, {"step": 2})
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_written_files_have_the_permissions_of_any_new_file(tmp_path):
+    write_bytes(tmp_path / "ours", b"")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_the_two_hashes_agree(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    assert sha256_of(tmp_path / "file") == sha256_of_bytes(b"content")

@@ -1,0 +1,45 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from zoo.errors import RunInterruptedError
+from zoo.training.interruption import stop_on_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_sets_the_flag_and_the_advice_follows(number):
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), number)
+        with pytest.raises(RunInterruptedError, match=number.name) as caught:
+            stop.raise_if_set("do this next")
+    assert caught.value.hint == "do this next"
+
+
+def test_the_second_interrupt_acts_at_once():
+    with stop_on_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_given_back():
+    before = signal.getsignal(signal.SIGINT)
+    with stop_on_signals():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_is_left_alone():
+    raised = []
+
+    def work():
+        with stop_on_signals() as stop:
+            stop.raise_if_set("")
+            raised.append(False)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert raised == [False]

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import pytest
+
+from zoo.errors import RecipeError
+from zoo.recipes import Augment
+from zoo.registry import load_registry
+from zoo.training.plan import Settings, adapt_preprocess, adapt_recipe
+
+RECIPES = load_registry().recipes
+
+
+def test_settings_change_the_last_descent_and_nothing_else(backbone):
+    settings = Settings(epochs=3, lr=0.1, batch_size=7, seed=9)
+    recipe = adapt_recipe(RECIPES["finetune"], backbone, settings)
+    assert (recipe.batch_size, recipe.seed) == (7, 9)
+    assert recipe.phases[1] == replace(RECIPES["finetune"].phases[1], epochs=3, lr=0.1)
+    assert recipe.phases[0] == RECIPES["finetune"].phases[0]
+
+
+def test_no_settings_are_the_recipe_itself(backbone):
+    assert adapt_recipe(RECIPES["finetune"], backbone, Settings()) == RECIPES["finetune"]
+
+
+def test_seed_zero_is_a_seed(backbone):
+    recipe = replace(RECIPES["finetune"], seed=5)
+    assert adapt_recipe(recipe, backbone, Settings(seed=0)).seed == 0
+
+
+def test_a_setting_that_the_recipe_has_no_use_for_is_refused(backbone):
+    with pytest.raises(RecipeError, match="to apply --epochs, --batch"):
+        adapt_recipe(RECIPES["linear-probe"], backbone, Settings(epochs=3, batch_size=4))
+
+
+def test_a_recipe_for_another_networks_stages_is_refused(backbone):
+    phase = replace(RECIPES["finetune"].phases[1], train=("layer4",))
+    with pytest.raises(RecipeError, match="no stage named layer4"):
+        adapt_recipe(replace(RECIPES["finetune"], phases=(phase,)), backbone, Settings())
+
+
+def test_a_network_of_one_size_refuses_another():
+    with pytest.raises(RecipeError, match="takes 224 px images only, not 192"):
+        adapt_preprocess(load_registry().backbone("vit_b_16"), 192)
+
+
+def test_an_image_too_small_for_the_network_is_refused():
+    with pytest.raises(RecipeError, match="75 px and more"):
+        adapt_preprocess(load_registry().backbone("inception_v3"), 64)
+
+
+def test_training_images_are_smaller_by_the_recipes_ratio(plan):
+    recipe = replace(plan.recipe, augment=Augment(size_ratio=0.857))
+    contract = plan.backbone.preprocess
+    for size, trained in ((224, 192), (96, 96), (64, 64), (40, 32)):
+        at_size = replace(plan, recipe=recipe, preprocess=contract.at_size(size))
+        assert at_size.train_preprocess.size == trained
+
+
+def test_training_images_of_a_fixed_network_keep_its_size(plan):
+    vit = load_registry().backbone("vit_b_16")
+    fixed = replace(plan, backbone=vit, preprocess=vit.preprocess, recipe=RECIPES["finetune"])
+    assert fixed.train_preprocess.size == 224
