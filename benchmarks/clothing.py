@@ -50,7 +50,9 @@ def main() -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     print(f"{BACKBONE}, {datetime.now(UTC):%Y-%m-%d}, torch {torch.__version__}, ", end="")
     print(f"{torch.get_num_threads()} threads {device or platform.machine()}\n")
-    print("| recipe | seed | top-1, last | top-1, best epoch | seconds | images/s | head solved in |")
+    print(
+        "| recipe | seed | top-1, last | top-1, best epoch | seconds | images/s | head solved in |"
+    )
     print("|---|---|---|---|---|---|---|")
     for recipe in arguments.recipe:
         rows = []

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import onnx
@@ -51,18 +52,26 @@ def examine() -> tuple[Symptom, ...]:
 
 def _examine_owner(package: str) -> Symptom:
     """These names are common: another distribution may have brought the same folder."""
+    name = f"package {package}"
     owners = sorted(set(packages_distributions().get(package, ())))
-    if owners == ["finezoo"]:
-        return Symptom(name=f"package {package}", health="good", finding="owned by finezoo alone")
-    if not owners:
-        finding = "not installed; run from a checkout"
-        return Symptom(name=f"package {package}", health="absent", finding=finding)
-    return Symptom(
-        name=f"package {package}",
-        health="bad",
-        finding=f"claimed by {', '.join(owners)}",
-        advice="install finezoo into an environment of its own",
-    )
+    if set(owners) - {"finezoo"}:
+        return Symptom(
+            name=name,
+            health="bad",
+            finding=f"claimed by {', '.join(owners)}",
+            advice="install finezoo into an environment of its own",
+        )
+    spec = find_spec(package)
+    place = Path(spec.origin).parent if spec and spec.origin else None
+    if place != Path(__file__).parents[1] / package:
+        return Symptom(
+            name=name,
+            health="bad",
+            finding=f"comes from {place}, not from beside this package",
+            advice="run from another folder, or rename the one that shadows it",
+        )
+    finding = "owned by finezoo alone" if owners else f"finezoo's, from the checkout at {place}"
+    return Symptom(name=name, health="good", finding=finding)
 
 
 def _examine_torch() -> Symptom:

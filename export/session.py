@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from export.graph import INPUT, OUTPUT
-from zoo.errors import DamagedFileError, DeviceError
+from zoo.errors import DamagedFileError, DeviceError, ExportError
 from zoo.hardware import resolve_device
 from zoo.inputs.contract import Preprocess
 
@@ -73,7 +73,13 @@ class OnnxModel:
     def logits(self, pixel_values: Tensor) -> Tensor:
         """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
         images = np.ascontiguousarray(pixel_values.numpy())
-        (logits,) = self.session.run([OUTPUT], {INPUT: images})
+        try:
+            (logits,) = self.session.run([OUTPUT], {INPUT: images})
+        except _RUNTIME_ERRORS as cause:
+            raise ExportError(
+                f"ONNX Runtime cannot run the model on {tuple(images.shape)}: {cause}",
+                hint="`zoo verify` tells what else is wrong with the file",
+            ) from cause
         return torch.from_numpy(logits)
 
     def placement(self) -> NodePlacement:

@@ -51,9 +51,14 @@ class ParityLevel:
     """Inputs whose two highest logits are within twice the bound: either answer is right."""
     worst: Difference
     worst_batch_size: int
+    errors: dict[int, str]
+    """What ONNX Runtime said, by batch size, where it did not run."""
 
     def explain(self) -> str:
         """Say where the two differ most, and by how much."""
+        if self.errors:
+            sizes = ", ".join(map(str, self.errors))
+            return f"does not run in batches of {sizes}: {next(iter(self.errors.values()))}"
         worst = self.worst
         text = (
             f"{worst.sample} in a batch of {self.worst_batch_size}: logit of "

@@ -29,7 +29,7 @@ from export.verification import (
 )
 from zoo.data.dataset import Sample, labels_of
 from zoo.data.loading import load_prepared
-from zoo.errors import DamagedFileError, UnreadableImagesError
+from zoo.errors import DamagedFileError, ExportError, UnreadableImagesError
 from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
 from zoo.inputs.image import normalize
@@ -91,6 +91,21 @@ class _Reference:
     float64: Tensor
     """[inputs.num_probed, C]"""
     tolerance: Tolerance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """What ONNX Runtime answers."""
+
+    by_size: dict[int, Tensor]
+    """Batch size -> [N or inputs.num_probed, C]."""
+    errors: dict[int, str]
+    """Batch size -> why it did not run."""
+
+    @property
+    def everything(self) -> Tensor:
+        """The answers to all inputs, [N, C]."""
+        return self.by_size[max(BATCH_SIZES)]
 
 
 def verify(
@@ -219,28 +234,32 @@ def _run_reference(model: TrainedModel, inputs: _Inputs, progress: Progress) -> 
     return _Reference(float32, float64, tolerance_of(float32[: inputs.num_probed], float64))
 
 
-def _run_candidate(candidate: OnnxModel, inputs: _Inputs, progress: Progress) -> dict[int, Tensor]:
-    """Run ONNX Runtime in every batch size; logits [N or num_probed, C] by batch size."""
+def _run_candidate(candidate: OnnxModel, inputs: _Inputs, progress: Progress) -> _Answers:
+    """Run ONNX Runtime in every batch size; where it refuses, its logits are NaN."""
     counts = {
         size: len(inputs.names) if size == max(BATCH_SIZES) else inputs.num_probed
         for size in BATCH_SIZES
     }
     progress.start("ONNX Runtime", sum(counts.values()))
-    answers = {}
+    logits, errors = {}, {}
     for size, count in counts.items():
         # The last batch is filled up from the start: every batch has exactly this size.
         order = torch.arange(math.ceil(count / size) * size) % count
         outputs = []
-        for places in order.split(size):
-            outputs.append(candidate.logits(inputs.pixel_values[places]))
-            progress.advance(len(places))
-        answers[size] = torch.cat(outputs)[:count]
+        try:
+            for places in order.split(size):
+                outputs.append(candidate.logits(inputs.pixel_values[places]))
+                progress.advance(len(places))
+            logits[size] = torch.cat(outputs)[:count]
+        except ExportError as error:
+            errors[size] = error.problem
+            logits[size] = torch.full((count, len(candidate.classes)), math.nan)
     progress.finish()
-    return answers
+    return _Answers(logits, errors)
 
 
 def _verify_parity(
-    model: TrainedModel, inputs: _Inputs, reference: _Reference, answers: dict[int, Tensor]
+    model: TrainedModel, inputs: _Inputs, reference: _Reference, answers: _Answers
 ) -> ParityLevel:
     by_size: dict[int, Parity] = {
         size: compare(
@@ -250,13 +269,13 @@ def _verify_parity(
             samples=inputs.names[: len(logits)],
             classes=model.classes,
         )
-        for size, logits in answers.items()
+        for size, logits in answers.by_size.items()
     }
     worst_size = max(by_size, key=lambda size: _nan_last(by_size[size].max_abs_error))
     everything = by_size[max(BATCH_SIZES)]
-    probed = answers[max(BATCH_SIZES)][: inputs.num_probed].double()
+    probed = answers.everything[: inputs.num_probed].double()
     real = slice(inputs.num_edges, None)
-    agree = reference.float32[real].argmax(dim=1) == answers[max(BATCH_SIZES)][real].argmax(dim=1)
+    agree = reference.float32[real].argmax(dim=1) == answers.everything[real].argmax(dim=1)
     disagreements = {name for parity in by_size.values() for name in parity.disagreements}
     return ParityLevel(
         verdict=verdict_of(all(parity.passed for parity in by_size.values())),
@@ -273,6 +292,7 @@ def _verify_parity(
         ties=everything.ties,
         worst=by_size[worst_size].worst,
         worst_batch_size=worst_size,
+        errors=answers.errors,
     )
 
 
@@ -280,13 +300,13 @@ def _verify_metric(
     model: TrainedModel,
     inputs: _Inputs,
     reference: _Reference,
-    answers: dict[int, Tensor],
+    answers: _Answers,
     samples: Sequence[Sample],
     recorded: float | None,
 ) -> MetricLevel:
     labels = torch.tensor(labels_of(samples))
     ours = reference.float32[inputs.num_edges :]
-    theirs = answers[max(BATCH_SIZES)][inputs.num_edges :]
+    theirs = answers.everything[inputs.num_edges :]
     top = ours.topk(2, dim=1).values
     ties = int(((top[:, 0] - top[:, 1]) <= 2 * reference.tolerance.bound).sum())
     torch_top1, onnx_top1 = (

@@ -12,7 +12,7 @@ from zoo.data.dataset import SplitName
 from zoo.data.folder import open_dataset
 from zoo.errors import RunError, RunInterruptedError
 from zoo.evaluation import evaluate
-from zoo.hardware import resolve_device, resolve_precision, resolve_workers
+from zoo.hardware import keep_freed_memory, resolve_device, resolve_precision, resolve_workers
 from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
 from zoo.progress import Progress, Silence
 from zoo.registry import Registry, load_registry
@@ -218,6 +218,8 @@ def _execute(run: Run, plan: Plan, network: Network, progress: Progress) -> Run:
         pretrained=plan.pretrained,
         zoo_version=zoo_version(),
     )
+    if plan.device.type == "cpu":
+        keep_freed_memory()
     with stop_on_signals() as stop:
         training = Training(
             run=run, plan=plan, network=network, config=config, progress=progress, stop=stop

@@ -1,0 +1,38 @@
+import shutil
+
+import onnx
+from onnx import numpy_helper
+
+
+def test_a_good_file_is_proved_again(zoo, own):
+    outcome = zoo("verify", own.path)
+    assert outcome.code == 0
+    assert "verdict  PASS" in outcome.out
+
+
+def test_a_file_that_was_tampered_with_exits_three_and_says_how_far_off(zoo, own):
+    path = own.model_folder / "onnx" / "model.onnx"
+    proto = onnx.load(path)
+    bias = next(t for t in proto.graph.initializer if tuple(t.dims) == (3,))
+    array = numpy_helper.to_array(bias) + 0.01
+    bias.CopyFrom(numpy_helper.from_array(array, bias.name))
+    onnx.save(proto, path)
+    outcome = zoo("verify", own.path)
+    assert outcome.code == 3
+    assert "FAIL" in outcome.out
+    assert "off by 1.00e-02" in outcome.err
+
+
+def test_a_model_folder_elsewhere_is_verified_on_any_labelled_images(zoo, own, photos, tmp_path):
+    shutil.copytree(own.model_folder, tmp_path / "far")
+    assert zoo("verify", tmp_path / "far").code == 1
+    outcome = zoo("verify", tmp_path / "far", "--data", photos, "--samples", 5)
+    assert outcome.code == 0
+    assert "5 images" in outcome.out
+
+
+def test_a_run_that_was_never_exported(zoo, own):
+    (own.model_folder / "onnx" / "model.onnx").unlink()
+    outcome = zoo("verify", own.path)
+    assert outcome.code == 1
+    assert "zoo export" in outcome.err

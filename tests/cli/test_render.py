@@ -1,0 +1,24 @@
+import json
+
+from cli import render
+
+
+def test_json_is_one_document_with_its_own_letters(capsys):
+    render.print_json({"label": "größe"})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"label": "größe"}
+    assert "größe" in out
+
+
+def test_a_table_cuts_nothing_off(capsys):
+    long = "x" * 300
+    render.print_table(("file", "score"), [(long, "1.0")], right=("score",))
+    assert capsys.readouterr().out.count("x") == 300
+
+
+def test_square_brackets_are_text_not_markup(capsys):
+    render.print_facts([("name", "[red]dress[/red]")])
+    render.print_table(("a",), [("[bold]x",)])
+    out = capsys.readouterr().out
+    assert "[red]dress[/red]" in out
+    assert "[bold]x" in out

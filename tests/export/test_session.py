@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from export import session
+from export.session import open_session, require_onnx_cuda, resolve_onnx_device
+from zoo.errors import DamagedFileError, DeviceError
+
+no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")
+CPU = torch.device("cpu")
+
+
+def test_classes_and_preprocessing_come_from_the_file(graph, model):
+    opened = open_session(graph, CPU)
+    assert opened.classes == model.classes
+    assert opened.preprocess == model.preprocess
+    assert opened.providers_used == ("CPUExecutionProvider",)
+
+
+def test_logits_are_the_networks(graph, model):
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    found = open_session(graph, CPU).logits(images)
+    torch.testing.assert_close(found, model.logits(images), rtol=0, atol=1e-4)
+
+
+def test_every_node_is_placed_somewhere(graph):
+    placement = open_session(graph, CPU).placement()
+    assert set(placement.by_provider) == {"CPUExecutionProvider"}
+    assert placement.count("CPUExecutionProvider") > 30
+    assert placement.count("CUDAExecutionProvider") == 0
+
+
+def test_what_is_no_model_is_damaged(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"hello")
+    with pytest.raises(DamagedFileError, match=r"m\.onnx is damaged"):
+        open_session(tmp_path / "m.onnx", CPU)
+
+
+@no_gpu
+def test_cuda_without_a_gpu_is_an_error_that_says_why():
+    with pytest.raises(DeviceError, match="CUDA was asked for and cannot be used: .+") as caught:
+        resolve_onnx_device("cuda")
+    assert "zoo doctor" in caught.value.hint
+
+
+@no_gpu
+def test_a_session_asked_for_cuda_never_falls_back_to_the_cpu(graph):
+    """ONNX Runtime itself would warn at most, and run on the CPU."""
+    with pytest.raises(DeviceError):
+        open_session(graph, torch.device("cuda"))
+
+
+def test_a_runtime_without_cuda_is_an_error_even_where_torch_has_a_gpu(monkeypatch):
+    monkeypatch.setattr(session, "resolve_device", lambda wanted: torch.device("cuda"))
+    monkeypatch.setattr(
+        session.onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"]
+    )
+    with pytest.raises(DeviceError, match="has no CUDA provider") as caught:
+        require_onnx_cuda()
+    assert "onnxruntime-gpu" in caught.value.hint
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_on_a_gpu_every_convolution_runs_there(graph):
+    opened = open_session(graph, torch.device("cuda"))
+    nodes = opened.placement().by_provider
+    assert "Conv" not in nodes.get("CPUExecutionProvider", {})
+    assert opened.providers_used[0] == "CUDAExecutionProvider"

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from pydantic import TypeAdapter
+
+from export.session import NodePlacement
+from export.structure import Finding
+from export.verification import (
+    MetricLevel,
+    PlacementLevel,
+    StructureLevel,
+    Verification,
+    verdict_of,
+)
+from zoo.errors import VerificationError
+
+
+def verification(**levels) -> Verification:
+    failed = any(level.verdict == "fail" for level in levels.values())
+    return Verification(
+        verdict=verdict_of(not failed),
+        file="m.onnx",
+        sha256="0" * 64,
+        levels=levels,
+        device="cuda",
+        device_name="a GPU",
+        providers_requested=("CUDAExecutionProvider",),
+        providers_used=("CUDAExecutionProvider",),
+        tf32=False,
+        versions={},
+    )
+
+
+STRAY = PlacementLevel(verdict="fail", placement=NodePlacement(by_provider={}), strays={"Gemm": 2})
+GOOD = StructureLevel(verdict="pass", findings=())
+BAD = StructureLevel(
+    verdict="fail",
+    findings=(
+        Finding(name="valid", passed=True, detail="fine"),
+        Finding(name="metadata", passed=False, detail="differs in zoo.labels"),
+    ),
+)
+
+
+def test_only_failed_levels_are_explained():
+    with pytest.raises(VerificationError) as caught:
+        verification(L0=GOOD, L4=STRAY).raise_if_failed()
+    assert "L4 not on the GPU: 2 Gemm" in caught.value.problem
+    assert "L0" not in caught.value.problem
+
+
+def test_only_failed_findings_are_explained():
+    assert BAD.explain() == "metadata: differs in zoo.labels"
+
+
+def test_a_pass_raises_nothing():
+    verification(L0=GOOD).raise_if_failed()
+
+
+def test_scores_are_put_side_by_side():
+    level = MetricLevel(
+        verdict="fail",
+        num_samples=10,
+        metric="top1",
+        metric_torch=0.9,
+        metric_onnx=0.5,
+        metric_recorded=0.9,
+        ties=0,
+    )
+    assert level.explain() == "top1 0.5000 instead of 0.9000 (training measured 0.9000)"
+
+
+def test_a_report_comes_back_from_json():
+    report = verification(L0=BAD, L4=STRAY)
+    adapter = TypeAdapter(Verification)
+    assert adapter.validate_json(adapter.dump_json(report)) == report
+    assert json.loads(adapter.dump_json(report))["levels"]["L4"]["strays"] == {"Gemm": 2}

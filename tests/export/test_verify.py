@@ -1,0 +1,225 @@
+import copy
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import helper, numpy_helper
+
+from export.session import NodePlacement
+from export.verify import _verify_placement, choose_samples, make_edge_inputs, verify
+from zoo.errors import DamagedFileError, VerificationError
+
+
+@pytest.fixture
+def check(model, finished, evidence):
+    """Verify bytes or a graph against the trained network."""
+
+    def run(content, **options):
+        if isinstance(content, onnx.ModelProto):
+            content = content.SerializeToString()
+        return verify(
+            model, finished.model_folder, content, evidence.samples, file="model.onnx", **options
+        )
+
+    return run
+
+
+def failed(report) -> set[str]:
+    return {name for name, level in report.levels.items() if level.verdict == "fail"}
+
+
+def initializer(proto, shape):
+    return next(t for t in proto.graph.initializer if tuple(t.dims) == shape)
+
+
+def change(tensor, function):
+    array = function(numpy_helper.to_array(tensor).copy())
+    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+
+
+def test_a_faithful_export_passes_every_level(check, graph, evidence):
+    report = check(graph, recorded_top1=evidence.recorded_top1)
+    assert report.verdict == "pass"
+    assert set(report.levels) == {"L0", "L1", "L3"}
+    parity, metric = report.levels["L1"], report.levels["L3"]
+    assert 0 < parity.noise_floor <= parity.bound
+    assert parity.max_abs_error <= parity.bound
+    assert parity.max_abs_error_float64 <= parity.bound
+    assert parity.batch_sizes == (1, 2, 7, 32)
+    assert parity.argmax_agreement == 1
+    assert metric.metric_torch == metric.metric_onnx == metric.metric_recorded
+    assert metric.num_samples == parity.num_samples == len(evidence.samples)
+    assert report.tf32 is False
+    assert report.providers_requested == report.providers_used == ("CPUExecutionProvider",)
+    report.raise_if_failed()
+
+
+def zero_a_filter(proto):
+    def zero(array):
+        array[np.square(array).sum(axis=(1, 2, 3)).argmax()] = 0
+        return array
+
+    change(initializer(proto, (32, 3, 3, 3)), zero)
+
+
+def swap_classes(proto):
+    change(initializer(proto, (3, 1280)), lambda array: array[[1, 0, 2]])
+    change(initializer(proto, (3,)), lambda array: array[[1, 0, 2]])
+
+
+def shift_a_bias(proto):
+    change(initializer(proto, (3,)), lambda array: array + np.float32([1e-3, 0, 0]))
+
+
+def flip_a_kernel(proto):
+    change(initializer(proto, (32, 3, 3, 3)), lambda array: array[..., ::-1])
+
+
+def poison_with_nan(proto):
+    change(initializer(proto, (3,)), lambda array: array * np.float32("nan"))
+
+
+def lose_a_clip(proto):
+    """ReLU6 becomes ReLU: right for most inputs, wrong for the brightest."""
+    for node in proto.graph.node:
+        if node.op_type == "Clip":
+            del node.input[2:]
+            return
+    raise AssertionError("no Clip in this graph")
+
+
+@pytest.mark.parametrize(
+    ("damage", "levels"),
+    [
+        (zero_a_filter, {"L1"}),
+        (swap_classes, {"L1", "L3"}),
+        (shift_a_bias, {"L1"}),
+        (flip_a_kernel, {"L1"}),
+        (poison_with_nan, {"L1", "L3"}),
+        (lose_a_clip, {"L1"}),
+    ],
+)
+def test_a_broken_graph_fails_at_the_right_level(check, proto, damage, levels):
+    damage(proto)
+    report = check(proto)
+    assert report.verdict == "fail"
+    assert failed(report) >= levels
+    assert "L0" not in failed(report)
+
+
+def test_a_failure_names_level_sample_and_distance(check, proto):
+    swap_classes(proto)
+    report = check(proto)
+    with pytest.raises(VerificationError) as caught:
+        report.raise_if_failed()
+    message = caught.value.problem
+    assert "L1 " in message
+    assert "off by" in message
+    assert "is allowed" in message
+    assert report.levels["L1"].worst.sample in message
+    assert "L3 top1" in message
+
+
+def append(proto, *nodes):
+    """Put nodes between the last one and the output `logits`; they read `before`."""
+    proto.graph.node[-1].output[0] = "before"
+    proto.graph.node.extend(nodes)
+
+
+def test_a_traced_batch_size_burnt_in_is_caught(check, proto):
+    """The exporter's most silent mistake: the graph runs for one size only."""
+    proto.graph.initializer.append(numpy_helper.from_array(np.int64([7, 3]), "burnt"))
+    append(proto, helper.make_node("Reshape", ["before", "burnt"], ["logits"]))
+    report = check(proto)
+    assert failed(report) == {"L1", "L3"}
+    assert set(report.levels["L1"].errors) == {1, 2, 32}
+    with pytest.raises(VerificationError, match="does not run in batches of 1, 2, 32"):
+        report.raise_if_failed()
+
+
+def test_an_answer_that_depends_on_its_neighbours_is_caught(check, proto):
+    """BatchNorm left in training mode does this: a picture's logits move with its batch."""
+    proto.graph.initializer.append(numpy_helper.from_array(np.int64([0]), "rows"))
+    append(
+        proto,
+        helper.make_node("ReduceMean", ["before", "rows"], ["middle"], keepdims=1),
+        helper.make_node("Sub", ["before", "middle"], ["logits"]),
+    )
+    assert "L1" in failed(check(proto))
+
+
+def test_a_score_unlike_the_one_training_recorded_fails(check, graph):
+    report = check(graph, recorded_top1=0.5)
+    assert failed(report) == {"L3"}
+    with pytest.raises(VerificationError, match=r"training measured 0\.5000"):
+        report.raise_if_failed()
+
+
+def test_what_is_no_graph_is_damaged(check):
+    with pytest.raises(DamagedFileError, match="not an ONNX model"):
+        check(b"\xff\xff\xff\xff")
+
+
+def test_the_network_is_left_as_it_was(check, graph, model):
+    before = copy.deepcopy(model.network.state_dict())
+    check(graph)
+    torch.testing.assert_close(model.network.state_dict(), before, rtol=0, atol=0)
+
+
+def test_edge_inputs_are_distinct_and_in_the_networks_range(model):
+    edges = make_edge_inputs(model.preprocess)
+    assert set(edges) == {"(black)", "(white)", "(noise)", "(checkerboard)"}
+    for picture in edges.values():
+        assert picture.shape == (3, 64, 64)
+        assert picture.min() >= -1
+        assert picture.max() <= 1
+
+
+def test_chosen_samples_spread_over_the_whole_split(evidence):
+    chosen = choose_samples(evidence.samples, 3)
+    assert [sample.label for sample in chosen] == [0, 1, 2]
+    assert choose_samples(evidence.samples, 10_000) == evidence.samples
+
+
+class Placed:
+    """A session whose nodes lie where a test wants them."""
+
+    providers_requested = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+    def __init__(self, **nodes):
+        self.nodes = {f"{name}ExecutionProvider": found for name, found in nodes.items()}
+
+    def placement(self):
+        return NodePlacement(by_provider=self.nodes)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "verdict"),
+    [
+        ({"CUDA": {"Conv": 9, "Gemm": 1}}, "pass"),
+        ({"CUDA": {"Conv": 9}, "CPU": {"Shape": 3, "Gather": 2}}, "pass"),
+        ({"CUDA": {"Conv": 9}, "CPU": {"Gemm": 1}}, "fail"),
+        ({"CUDA": {"Conv": 9}, "CPU": {"FusedConv": 1}}, "fail"),
+        ({"CPU": {"Shape": 1}}, "fail"),
+        ({}, "fail"),
+    ],
+)
+def test_a_computing_node_on_the_cpu_fails_a_gpu_verification(nodes, verdict):
+    assert _verify_placement(Placed(**nodes)).verdict == verdict
+
+
+def test_replacing_the_network_is_noticed(model, finished, evidence, graph):
+    """The other direction: the graph is right and the network is another."""
+    other = copy.deepcopy(model.network)
+    with torch.no_grad():
+        other.body.conv_stem.weight.mul_(1.01)
+    report = verify(
+        replace(model, network=other),
+        finished.model_folder,
+        graph,
+        evidence.samples,
+        file="model.onnx",
+    )
+    assert "L1" in failed(report)

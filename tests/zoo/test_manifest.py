@@ -1,0 +1,46 @@
+import pytest
+
+from zoo.errors import DamagedFileError
+from zoo.manifest import check_file, write_manifest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "m" / "onnx").mkdir(parents=True)
+    (tmp_path / "m" / "a.bin").write_bytes(b"content")
+    (tmp_path / "m" / "onnx" / "b.bin").write_bytes(b"more")
+    (tmp_path / "m" / ".c.bin.123.part").write_bytes(b"half")
+    write_manifest(tmp_path / "m")
+    return tmp_path / "m"
+
+
+@pytest.mark.parametrize("name", ["a.bin", "onnx/b.bin"])
+def test_an_unchanged_file_is_found(folder, name):
+    assert check_file(folder, name) == folder / name
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"Content", "content is not"), (b"cont", "4 bytes instead of 7")]
+)
+def test_a_changed_file_is_damaged(folder, content, reason):
+    (folder / "a.bin").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=reason):
+        check_file(folder, "a.bin")
+
+
+def test_missing_and_unknown_files_are_damage(folder):
+    (folder / "a.bin").unlink()
+    with pytest.raises(DamagedFileError, match="missing"):
+        check_file(folder, "a.bin")
+    (folder / "new").touch()
+    with pytest.raises(DamagedFileError, match="not recorded"):
+        check_file(folder, "new")
+    with pytest.raises(DamagedFileError):
+        check_file(folder, ".c.bin.123.part")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}'])
+def test_a_damaged_manifest_is_a_clear_error(folder, content):
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(DamagedFileError, match=r"manifest\.json is damaged"):
+        check_file(folder, "a.bin")
