@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from export.convert import ONNX_FILE
+from export.convert import ONNX_FILE, has_proof
 from export.session import open_session, resolve_onnx_device
 from zoo.errors import RunError
 from zoo.evaluation import Classifier
@@ -39,3 +39,13 @@ def open_classifier(path: Path, runtime: Runtime, device: str) -> Classifier:
     if not (folder / ONNX_FILE).exists():
         raise RunError(f"{folder} has no {ONNX_FILE}", hint=f"zoo export {path}")
     return open_session(folder / ONNX_FILE, resolve_onnx_device(device))
+
+
+def is_unproved(path: Path, runtime: Runtime) -> bool:
+    """Tell whether an exported model is about to be used without a passing verification.
+
+    A lone `.onnx` file is proved if it lies in a model folder that proves it.
+    """
+    if path.suffix == ".onnx":
+        return path.name != ONNX_FILE.name or not has_proof(path.parent.parent)
+    return runtime == "onnx" and not has_proof(locate_model(path).folder)

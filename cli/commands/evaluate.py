@@ -52,17 +52,20 @@ def evaluate(
 ) -> None:
     """Score a trained or an exported model on labelled images."""
     from cli.progress import TerminalProgress
-    from export.classifier import open_classifier
+    from export.classifier import is_unproved, open_classifier
     from zoo import evaluation
     from zoo.hardware import resolve_workers
 
+    progress = TerminalProgress()
     classifier = open_classifier(model, runtime.value, device)
+    if is_unproved(model, runtime.value):
+        progress.note("note: no passing verification of this ONNX file; `zoo verify` makes one")
     metrics = evaluation.evaluate(
         classifier,
         _find_samples(model, data, split, classifier, skip_bad),
         batch_size=batch_size,
         workers=resolve_workers(workers, classifier.device),
-        progress=TerminalProgress(),
+        progress=progress,
     )
     if fmt is Format.JSON:
         _print_json(metrics, classifier)

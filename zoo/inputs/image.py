@@ -129,7 +129,9 @@ def _guarded(path: Path, decode: Callable[[ImageFile.ImageFile], T]) -> T:
         raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels") from cause
     except UnidentifiedImageError as cause:
         raise UnreadableImageError("not an image") from cause
-    except (OSError, SyntaxError, ValueError, EOFError) as cause:
+    except OSError as cause:
+        raise UnreadableImageError(cause.strerror or str(cause)) from cause
+    except (SyntaxError, ValueError, EOFError) as cause:
         raise UnreadableImageError(str(cause) or type(cause).__name__) from cause
 
 

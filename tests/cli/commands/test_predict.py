@@ -90,3 +90,13 @@ def test_a_model_that_is_not_there(zoo, photos):
     outcome = zoo("predict", "runs/nothing", photos)
     assert outcome.code == 1
     assert "does not exist" in outcome.err
+
+
+def test_an_unproved_export_is_used_with_a_note(zoo, own, photos):
+    path = photos / "discs" / "00.png"
+    arguments = ["predict", own.path, path, "--runtime", "onnx"]
+    assert "no passing verification" not in zoo(*arguments).err
+    (own.model_folder / "onnx" / "verification.json").unlink()
+    outcome = zoo(*arguments)
+    assert outcome.code == 0
+    assert "no passing verification of this ONNX file" in outcome.err
