@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.backbones.network import Network, build_network
@@ -17,7 +17,7 @@ from zoo.errors import DamagedFileError, RunError
 from zoo.inputs.contract import Preprocess
 from zoo.manifest import check_file, write_manifest
 from zoo.registry import Backbone, list_mistakes
-from zoo.storage import sha256_of, write_bytes, write_with
+from zoo.storage import sha256_of, write_bytes
 
 CONFIG = "zoo_config.json"
 WEIGHTS = "model.safetensors"
@@ -82,8 +82,7 @@ class TrainedModel:
 
 def save_model(folder: Path, network: Network, config: ModelConfig) -> None:
     """Write weights, configuration and manifest."""
-    state = network.library_state()
-    write_with(folder / WEIGHTS, lambda path: save_file(state, path, metadata={"format": "pt"}))
+    write_bytes(folder / WEIGHTS, save(network.library_state(), metadata={"format": "pt"}))
     write_bytes(folder / CONFIG, TypeAdapter(ModelConfig).dump_json(config, indent=2) + b"\n")
     write_manifest(folder)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ def _writes_to(path: Path) -> Iterator[None]:
         raise StorageError(path, cause) from cause
 
 
-def write_with(path: Path, produce: Callable[[Path], None]) -> None:
-    """Let `produce` write a temporary file beside `path`, flush it to disk, then rename it.
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a whole file or none of it: beside its place, flushed to disk, then renamed.
 
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
@@ -44,23 +44,15 @@ def write_with(path: Path, produce: Callable[[Path], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
         try:
-            produce(temporary)
-            with temporary.open("rb+") as file:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or none of it."""
-
-    def produce(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    write_with(path, produce)
 
 
 def write_json(path: Path, value: Any) -> None:

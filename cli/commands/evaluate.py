@@ -128,7 +128,7 @@ def _most_confused(metrics: ClassMetrics, count: int = 5) -> list[tuple[str, str
     names = [score.name for score in metrics.per_class]
     mistakes = [
         (times, true, predicted)
-        for true, row in enumerate(metrics.confusion)
+        for true, row in enumerate(metrics.confusion_matrix)
         for predicted, times in enumerate(row)
         if times and true != predicted
     ]

@@ -93,7 +93,7 @@ def test_a_network_that_cannot_be_exported_is_an_export_error(model, finished, m
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "vit_b_16"])
 def test_large_networks_with_random_weights_pass_verification(name, finished, evidence):
-    """On 128 images in every batch size, at their own resolution."""
+    """At their own resolution; `benchmarks/export.py` does the same on 128 images."""
     from dataclasses import replace
 
     from export.verify import verify

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from zoo.storage import (
     sha256_of_bytes,
     write_bytes,
     write_json,
-    write_with,
 )
 
 
@@ -24,16 +22,16 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
     path = tmp_path / "file"
     write_bytes(path, b"old")
 
-    def fail(temporary: Path) -> None:
-        temporary.write_bytes(b"half")
+    def fail(handle):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(KeyboardInterrupt):
-        write_with(path, fail)
+        write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -69,11 +67,9 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from zoo.storage import write_with
-        def produce(temporary):
-            temporary.write_bytes(b"half")
-            os.kill(os.getpid(), signal.SIGKILL)
-        write_with(Path(sys.argv[1]), produce)
+        from zoo.storage import write_bytes
+        os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+        write_bytes(Path(sys.argv[1]), b"half")
     """
     assert run_python(code, str(path)).returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"

@@ -44,7 +44,7 @@ class ClassMetrics:
     macro_f1: float
     """Mean F1 over the classes that occur among labels or predictions."""
     per_class: tuple[ClassScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion_matrix: tuple[tuple[int, ...], ...]
     """Counts [true class][predicted class], in class order."""
 
 
@@ -81,5 +81,5 @@ def score_classes(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Cla
                 classes, precision, recall, f1, confusion.sum(dim=1), strict=True
             )
         ),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
     )

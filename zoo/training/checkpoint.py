@@ -8,6 +8,7 @@ function of the seed and the place it is used at.
 
 from __future__ import annotations
 
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from zoo.errors import DamagedFileError
-from zoo.storage import read_json, sha256_of, write_json, write_with
+from zoo.storage import read_json, sha256_of, write_bytes, write_json
 
 _POINTER = "last.json"
 
@@ -44,7 +45,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, then forget the one before it."""
     path = folder / f"step-{checkpoint.phase}-{checkpoint.step:07d}.pt"
     content = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
-    write_with(path, lambda temporary: torch.save(content, temporary))
+    # In memory first: a full disk is then an ordinary OSError, not torch's internal one.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getbuffer())
     write_json(folder / _POINTER, {"format": 1, "file": path.name, "sha256": sha256_of(path)})
     for older in folder.glob("step-*.pt"):
         if older != path:

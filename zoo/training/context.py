@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass, field
 
@@ -78,4 +79,5 @@ class Training:
         Raises:
             RunInterruptedError: With the command that continues the run.
         """
-        self.stop.raise_if_set(f"continue with: zoo finetune --resume --output {self.run.path}")
+        output = shlex.quote(str(self.run.path))
+        self.stop.raise_if_set(f"continue with: zoo finetune --resume --output {output}")

@@ -185,6 +185,7 @@ def _open_accelerator(plan: Plan) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001
     accelerator = Accelerator(
         cpu=plan.device.type == "cpu",
+        device_placement=False,
         mixed_precision="bf16" if plan.precision == "bf16" else "no",
     )
     if accelerator.num_processes > 1:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.data.dataset import labels_of
 from zoo.data.loading import load_prepared
 from zoo.errors import UnreadableImagesError
 from zoo.recipes import SolvePhase
-from zoo.storage import append_line, write_with
+from zoo.storage import append_line, write_bytes
 from zoo.training.context import Training
 from zoo.training.probe import fit_probe
 
@@ -65,8 +65,7 @@ def _cached_features(training: Training) -> tuple[Tensor, Tensor]:
         stored = load_file(cache)
         return stored["features"], stored["labels"]
     features, labels = extract_features(training)
-    tensors = {"features": features, "labels": labels}
-    write_with(cache, lambda path: save_file(tensors, path))
+    write_bytes(cache, save({"features": features, "labels": labels}))
     return features, labels
 
 

@@ -12,7 +12,7 @@ def test_both_runtimes_give_the_recorded_score(zoo, exported, runtime):
     assert found["macro_f1"] == pytest.approx(recorded.macro_f1)
     assert found["loss"] == pytest.approx(recorded.loss, rel=1e-3)
     assert found["classes"] == ["checks", "discs", "stripes"]
-    assert found["num_samples"] == sum(map(sum, found["confusion"])) == 12
+    assert found["num_samples"] == sum(map(sum, found["confusion_matrix"])) == 12
     assert [entry["support"] for entry in found["per_class"]] == [4, 4, 4]
 
 

@@ -1,6 +1,9 @@
 """Bad input at the command line: message, exit code, and that nothing was harmed."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,3 +123,56 @@ def test_nothing_to_train_on(zoo):
 
 def test_random_weights_are_said_loudly(zoo, photos):
     assert "RANDOM WEIGHTS" in zoo("finetune", NET, photos, *QUICK, "--random-weights").err
+
+
+def test_decompression_bomb(zoo, photos):
+    """A picture of 144 megapixels in a few kilobytes."""
+    Image.new("1", (12_000, 12_000)).save(photos / "discs" / "bomb.png")
+    fails(zoo("finetune", NET, photos, *QUICK), "bomb.png: more than 89,478,485 pixels")
+
+
+def test_weights_whose_hash_differs(zoo, photos, monkeypatch):
+    from zoo.registry import load_registry
+
+    registry = load_registry()
+    entry = registry.backbone(NET)
+    changed = replace(entry, weights=replace(entry.weights, sha256="f" * 64))
+    other = replace(registry, backbones={NET: changed})
+    monkeypatch.setattr("zoo.training.finetune.load_registry", lambda: other)
+    fails(zoo("finetune", NET, photos, *QUICK), "has sha256 579344248a93e230", "do not trust it")
+
+
+def test_a_damaged_run_is_not_resumed(zoo, photos):
+    zoo("finetune", NET, photos, *QUICK)
+    record = Path("runs/efficientnet_lite0-photos/run.json")
+    record.write_text(record.read_text()[:-100])
+    outcome = zoo("finetune", NET, photos, *QUICK, "--resume")
+    assert outcome.code == 1
+    assert "run.json is damaged" in outcome.err
+
+
+FULL_DISK = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+from cli.main import main
+main()
+"""
+
+
+def test_a_full_disk_while_writing_leaves_a_run_that_can_be_resumed(zoo, photos):
+    """The kernel refuses the first file of more than two megabytes, a checkpoint."""
+    arguments = ["finetune", NET, photos, *QUICK, "--output", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot write out/checkpoints/step-1-0000000.pt: File too large" in done.stderr
+    assert "free some space" in done.stderr
+    assert not list(Path("out").rglob("*.part"))
+    resumed = zoo("finetune", "--resume", "--output", "out")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(Path("out/run.json").read_text())["status"] == "complete"
