@@ -2,19 +2,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint format types imports wheel-test clean
+.PHONY: demo test test-all test-fast lint format types imports wheel-test clean
 
 ## Set up, then fine-tune, export, verify and predict on photos that come with a package.
 demo: $(VENV)/.demo
+	rm -rf zoo-demo
 	$(BIN)/zoo demo
 
-## Set up, then run the suite without its long tests.
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
-
-## The suite with its long tests.
-test-all: $(VENV)/.test
+## Set up, then run the whole suite.
+test test-all: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+## The suite without its long tests.
+test-fast: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -32,7 +33,7 @@ imports: $(VENV)/.test
 
 ## Build the wheel, install it elsewhere, and use it from outside the checkout.
 wheel-test: $(VENV)/.test
-	$(BIN)/python -m pytest tests/test_wheel.py -m slow
+	$(BIN)/python -m pytest tests/test_wheel.py
 
 clean:
 	rm -rf $(VENV) build dist

@@ -36,6 +36,14 @@ class TerminalProgress:
         self._bars: Progress | None = None
         self._task: TaskID | None = None
 
+    def __enter__(self) -> TerminalProgress:
+        """Begin to listen."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take a bar away that an error left standing."""
+        self.finish()
+
     def note(self, text: str) -> None:
         """Print a line that stays."""
         self.console.print(text, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.options import Format
+from cli.options import Format, Runtime
 
 if TYPE_CHECKING:
     from export.verification import Level, Verification
@@ -50,6 +50,16 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
             ]
         )
     report.raise_if_failed()
+
+
+def warn_if_unproved(model: Path, runtime: Runtime) -> None:
+    """Say so when an exported model is about to be used without a passing verification."""
+    from cli.progress import TerminalProgress
+    from export.classifier import is_unproved
+
+    if is_unproved(model, runtime.value):
+        note = "note: no passing verification of this ONNX file; `zoo verify` makes one"
+        TerminalProgress().note(note)
 
 
 def _figures(level: Level) -> str:

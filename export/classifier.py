@@ -10,6 +10,7 @@ from export.session import open_session, resolve_onnx_device
 from zoo.errors import RunError
 from zoo.evaluation import Classifier
 from zoo.hardware import resolve_device
+from zoo.manifest import check_file
 from zoo.model import load_model
 from zoo.run import locate_model
 
@@ -38,14 +39,16 @@ def open_classifier(path: Path, runtime: Runtime, device: str) -> Classifier:
         return load_model(folder, resolve_device(device))
     if not (folder / ONNX_FILE).exists():
         raise RunError(f"{folder} has no {ONNX_FILE}", hint=f"zoo export {path}")
-    return open_session(folder / ONNX_FILE, resolve_onnx_device(device))
+    onnx_file = check_file(folder, ONNX_FILE.as_posix())
+    return open_session(onnx_file, resolve_onnx_device(device))
 
 
 def is_unproved(path: Path, runtime: Runtime) -> bool:
     """Tell whether an exported model is about to be used without a passing verification.
 
-    A lone `.onnx` file is proved if it lies in a model folder that proves it.
+    A lone `.onnx` file is proved if it is the one of a model folder that proves it.
     """
     if path.suffix == ".onnx":
-        return path.name != ONNX_FILE.name or not has_proof(path.parent.parent)
+        folder = path.resolve().parent.parent
+        return path.resolve() != folder / ONNX_FILE or not has_proof(folder)
     return runtime == "onnx" and not has_proof(locate_model(path).folder)

@@ -14,7 +14,7 @@ from export.verify import NUM_SAMPLES, choose_samples, verify
 from zoo.data.dataset import Sample
 from zoo.data.folder import open_labelled
 from zoo.errors import RunError
-from zoo.manifest import write_manifest
+from zoo.manifest import update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
 from zoo.run import Run, require_unchanged
@@ -90,7 +90,7 @@ def export_model(
     if evidence is None:
         write_bytes(folder / ONNX_FILE, content)
         (folder / REPORT_FILE).unlink(missing_ok=True)
-        write_manifest(folder)
+        update_manifest(folder, [ONNX_FILE.as_posix(), REPORT_FILE.as_posix()])
         return None
     report = verify(
         model,
@@ -108,6 +108,7 @@ def export_model(
     else:
         report = replace(report, file=FAILED_FILE.name)
         write_bytes(folder / FAILED_FILE, content)
+    update_manifest(folder, [FAILED_FILE.as_posix()])
     write_report(folder, report)
     return report
 
@@ -143,10 +144,11 @@ def verify_model(
 
 
 def write_report(folder: Path, report: Verification) -> None:
-    """Write `verification.json` and bring the manifest up to date."""
+    """Write `verification.json`; only a file that passed enters the manifest."""
     text = TypeAdapter(Verification).dump_json(report, indent=2)
     write_bytes(folder / REPORT_FILE, text + b"\n")
-    write_manifest(folder)
+    proved = [ONNX_FILE.as_posix()] if report.verdict == "pass" else []
+    update_manifest(folder, [REPORT_FILE.as_posix(), *proved])
 
 
 def has_proof(folder: Path) -> bool:
@@ -155,4 +157,6 @@ def has_proof(folder: Path) -> bool:
     if not path.exists() or not report.exists():
         return False
     content = read_json(report)
+    if not isinstance(content, dict):
+        return False
     return (content.get("verdict"), content.get("sha256")) == ("pass", sha256_of(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
+from importlib.metadata import distributions, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,11 @@ from export.session import open_session
 from zoo.errors import ZooError
 from zoo.hardware import explain_missing_cuda
 from zoo.registry import load_registry
+
+_RUNTIME_BUILDS = frozenset(
+    ("onnxruntime", *(f"onnxruntime-{kind}" for kind in ("gpu", "directml", "openvino", "rocm")))
+)
+"""Distributions that bring the same package `onnxruntime`."""
 
 Health = Literal["good", "bad", "absent"]
 
@@ -93,7 +98,7 @@ def _examine_runtime_packages() -> Symptom:
         {
             f"{found.name} {found.version}"
             for found in distributions()
-            if (found.name or "").startswith("onnxruntime")
+            if found.name in _RUNTIME_BUILDS
         }
     )
     providers = ", ".join(onnxruntime.get_available_providers())
@@ -111,7 +116,8 @@ def _examine_runtime_packages() -> Symptom:
 def _examine_runtime_cuda() -> Symptom:
     """Run a graph of one node on the GPU: the only proof that all libraries load."""
     name = "onnxruntime on CUDA"
-    libraries = f"CUDA runtime {_version('nvidia-cuda-runtime')}, cuDNN {_cudnn_version()}"
+    runtime, cudnn = _version_of("nvidia-cuda-runtime"), _version_of("nvidia-cudnn")
+    libraries = f"CUDA runtime {runtime}, cuDNN {cudnn}"
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return Symptom(
             name=name,
@@ -161,15 +167,9 @@ def _one_node() -> onnx.ModelProto:
     return onnx.parser.parse_model(text)
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not from a package"
-
-
-def _cudnn_version() -> str:
+def _version_of(package: str) -> str:
+    """Version of a CUDA library that came as a package, whatever its suffix (-cu12, -cu13)."""
     return next(
-        (f.version for f in distributions() if (f.name or "").startswith("nvidia-cudnn")),
+        (found.version for found in distributions() if (found.name or "").startswith(package)),
         "not from a package",
     )

@@ -17,7 +17,6 @@ import torch
 
 from zoo.errors import ExportError
 from zoo.model import TrainedModel, weights_sha256
-from zoo.run import zoo_version
 
 INPUT, OUTPUT, BATCH = "pixel_values", "logits", "batch_size"
 OPSET = 20
@@ -96,7 +95,7 @@ def describe(model: TrainedModel, folder: Path) -> dict[str, str]:
         "zoo.weights_license": config.backbone.weights.license,
         "zoo.weights_sha256": weights_sha256(folder),
         "zoo.data_fingerprint": config.data_fingerprint,
-        "zoo.version": zoo_version(),
+        "zoo.version": config.zoo_version,
     }
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -16,6 +16,8 @@ from torch import Tensor
 NOISE_MULTIPLE = 10.0
 """Bound over noise floor. The floor is the largest error on a dozen inputs; the bound must
 hold for hundreds, with another summation order on both sides."""
+LARGEST_BOUND = 0.01
+"""Largest meaningful bound, as a part of the logits' spread."""
 ULPS = 64.0
 """Least bound, in units of float32's spacing at the largest logit."""
 
@@ -28,6 +30,16 @@ class Tolerance:
     """Largest distance of float32 PyTorch from float64 PyTorch, in logits."""
     bound: float
     """Largest permitted absolute difference, in logits."""
+    spread: float
+    """Distance of the highest from the lowest logit of an input, at the median."""
+
+    @property
+    def is_meaningful(self) -> bool:
+        """Whether the bound is small beside what tells classes apart.
+
+        A network whose own noise is as large as its answers cannot be proved to be anything.
+        """
+        return self.bound <= LARGEST_BOUND * self.spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +78,9 @@ def tolerance_of(reference32: Tensor, reference64: Tensor) -> Tolerance:
     """
     noise = (reference32.double() - reference64).abs().max().item()
     spacing = torch.finfo(torch.float32).eps * reference64.abs().max().item()
-    return Tolerance(noise_floor=noise, bound=max(NOISE_MULTIPLE * noise, ULPS * spacing))
+    spread = (reference64.amax(dim=1) - reference64.amin(dim=1)).median().item()
+    bound = max(NOISE_MULTIPLE * noise, ULPS * spacing)
+    return Tolerance(noise_floor=noise, bound=bound, spread=spread)
 
 
 def compare(
@@ -106,5 +120,5 @@ def compare(
             reference=reference[row, column].item(),
             candidate=candidate[row, column].item(),
         ),
-        passed=within and not disagreements,
+        passed=within and not disagreements and tolerance.is_meaningful,
     )

@@ -51,12 +51,12 @@ class OnnxModel:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names in the order of the logits, from the file's metadata."""
-        return tuple(json.loads(self.metadata["zoo.labels"]))
+        return tuple(self._read("zoo.labels"))
 
     @property
     def preprocess(self) -> Preprocess:
         """What turns a file into the network's input, from the file's metadata."""
-        facts = json.loads(self.metadata["zoo.preprocess"])
+        facts = self._read("zoo.preprocess")
         return Preprocess(
             size=facts["size"],
             resize=facts["resize"],
@@ -64,6 +64,21 @@ class OnnxModel:
             mean=tuple(facts["mean"]),
             std=tuple(facts["std"]),
         )
+
+    def _read(self, key: str) -> Any:
+        """Parse one entry of the metadata."""
+        if key not in self.metadata:
+            raise ExportError(
+                f"this ONNX file was not made by zoo: it has no {key} in its metadata",
+                hint="use a file that `zoo export` wrote",
+            )
+        return json.loads(self.metadata[key])
+
+    @property
+    def tf32(self) -> bool:
+        """Whether the session rounds float32 products to TF32, as it says itself."""
+        options = self.session.get_provider_options().get("CUDAExecutionProvider", {})
+        return bool(options.get("use_tf32") == "1")
 
     @property
     def providers_used(self) -> tuple[str, ...]:
@@ -93,16 +108,12 @@ class OnnxModel:
         )
 
 
-def open_session(
-    source: Path | bytes, device: torch.device, *, tf32: bool = False, threads: int | None = None
-) -> OnnxModel:
-    """Open an ONNX model on exactly the device that was asked for.
+def open_session(source: Path | bytes, device: torch.device) -> OnnxModel:
+    """Open an ONNX model on exactly the device that was asked for, in full float32.
 
     Args:
         source: A file or its bytes.
         device: `cpu` or `cuda`.
-        tf32: Let CUDA round float32 products to ten bits (ONNX Runtime's own default).
-        threads: CPU threads within an operator; by default one a core.
 
     Raises:
         DeviceError: ONNX Runtime cannot use CUDA here; the message says why. It is never
@@ -112,9 +123,7 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    providers = _providers(device, tf32)
+    providers = _providers(device)
     content = str(source) if isinstance(source, Path) else source
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
@@ -136,14 +145,15 @@ def open_session(
 
 
 _DOCTOR = "`zoo doctor` examines the installation; --device cpu works everywhere"
-_RUNTIME_ERRORS = (
-    onnxruntime.capi.onnxruntime_pybind11_state.Fail,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
-    onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented,
-    onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
+_RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    ValueError,
+    *(
+        found
+        for found in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        if isinstance(found, type) and issubclass(found, Exception)
+    ),
 )
+"""ONNX Runtime has one exception a status code and no common base; its Python side, ValueError."""
 
 
 def require_onnx_cuda() -> None:
@@ -174,13 +184,13 @@ def resolve_onnx_device(wanted: str) -> torch.device:
     return device
 
 
-def _providers(device: torch.device, tf32: bool) -> Sequence[str | tuple[str, dict[str, Any]]]:
+def _providers(device: torch.device) -> Sequence[str | tuple[str, dict[str, Any]]]:
     if device.type == "cpu":
         return ["CPUExecutionProvider"]
     onnxruntime.preload_dlls()
     options = {
         "device_id": device.index or 0,
-        "use_tf32": int(tf32),
+        "use_tf32": 0,
         "cudnn_conv_algo_search": "HEURISTIC",
     }
     return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]

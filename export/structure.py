@@ -35,7 +35,7 @@ def examine_graph(proto: onnx.ModelProto, expected: dict[str, str]) -> tuple[Fin
     return (
         _check_validity(proto),
         _check_domains(proto),
-        _check_interface(proto, len(json.loads(expected["zoo.labels"]))),
+        _check_interface(proto, expected),
         _check_self_containment(proto),
         _check_privacy(proto),
         _check_metadata(proto, expected),
@@ -60,18 +60,19 @@ def _check_domains(proto: onnx.ModelProto) -> Finding:
     return Finding(name="portable", passed=passed, detail=detail)
 
 
-def _check_interface(proto: onnx.ModelProto, num_classes: int) -> Finding:
-    """Compare names and axes of input and output with what zoo promises."""
+def _check_interface(proto: onnx.ModelProto, expected: dict[str, str]) -> Finding:
+    """Compare names, types and axes of input and output with what zoo promises."""
+    num_classes = len(json.loads(expected["zoo.labels"]))
+    size = json.loads(expected["zoo.preprocess"])["size"]
     inputs, outputs = (
         {value.name: _axes(value) for value in values}
         for values in (proto.graph.input, proto.graph.output)
     )
-    images = inputs.get(INPUT, [])
+    values = (*proto.graph.input, *proto.graph.output)
     passed = (
-        list(inputs) == [INPUT]
-        and images[:2] == [BATCH, 3]
-        and all(isinstance(axis, int) for axis in images[1:])
+        inputs == {INPUT: [BATCH, 3, size, size]}
         and outputs == {OUTPUT: [BATCH, num_classes]}
+        and all(v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for v in values)
     )
     return Finding(name="interface", passed=passed, detail=f"{inputs} -> {outputs}")
 
@@ -91,8 +92,9 @@ def _check_privacy(proto: onnx.ModelProto) -> Finding:
     """Find what exporters leave behind: stack traces, and paths of the machine."""
     texts = [proto.doc_string, proto.graph.doc_string]
     texts += [e.value for e in proto.metadata_props if not e.key.startswith("zoo.")]
-    for node in _nodes(proto.graph):
-        texts += [node.doc_string, *(entry.value for entry in node.metadata_props)]
+    texts += [entry.value for entry in proto.graph.metadata_props]
+    for part in (*_nodes(proto.graph), *proto.graph.input, *proto.graph.initializer):
+        texts += [part.doc_string, *(entry.value for entry in part.metadata_props)]
     leaks = [text for text in texts if _PATH.search(text)]
     detail = leaks[0][:200] if leaks else "no path, no source line"
     return Finding(name="private", passed=not leaks, detail=detail)
@@ -119,4 +121,4 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
                 yield from _nodes(attribute.g)
 
 
-_PATH = re.compile(r"(^|[\s\"'(])(/[\w.-]+){2,}|[A-Za-z]:\\\\|\.py\b")
+_PATH = re.compile(r"(?<![\w.])(/[\w.-]+){2,}|[A-Za-z]:\\|\.py\b")

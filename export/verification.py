@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from export.parity import Difference
+from export.parity import LARGEST_BOUND, Difference
 from export.session import NodePlacement
 from export.structure import Finding
 from zoo.errors import VerificationError
@@ -38,6 +38,9 @@ class ParityLevel:
     """Largest distance of float32 from float64 PyTorch, in logits."""
     bound: float
     """Largest permitted difference, in logits."""
+    logit_spread: float
+    """Distance of the highest from the lowest logit, at the median; a bound of more than a
+    hundredth of it proves nothing and fails."""
     max_abs_error: float
     """Of ONNX Runtime from float32 PyTorch, over all inputs and batch sizes."""
     mean_abs_error: float
@@ -59,6 +62,11 @@ class ParityLevel:
         if self.errors:
             sizes = ", ".join(map(str, self.errors))
             return f"does not run in batches of {sizes}: {next(iter(self.errors.values()))}"
+        if self.bound > LARGEST_BOUND * self.logit_spread:
+            return (
+                f"PyTorch's own noise, {self.noise_floor:.1e}, is too large beside the logits' "
+                f"spread of {self.logit_spread:.1e}: nothing can be proved about this network"
+            )
         worst = self.worst
         text = (
             f"{worst.sample} in a batch of {self.worst_batch_size}: logit of "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import DamagedFileError
 from zoo.storage import read_json, sha256_of, write_json
@@ -11,16 +13,19 @@ NAME = "manifest.json"
 
 
 def write_manifest(folder: Path) -> None:
-    """Record every file below `folder`, in name order; half-written ones are passed over."""
-    files = {
-        path.relative_to(folder).as_posix(): {
-            "sha256": sha256_of(path),
-            "bytes": path.stat().st_size,
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != NAME and not path.name.endswith(".part")
-    }
-    write_json(folder / NAME, {"format": 1, "files": files})
+    """Record every file of a folder that was just made, in name order."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != NAME]
+    _write(folder, {path.relative_to(folder).as_posix(): _describe(path) for path in files})
+
+
+def update_manifest(folder: Path, names: Iterable[str]) -> None:
+    """Record files that were just written or removed, and trust the record of all others."""
+    files = _read(folder)
+    for name in names:
+        files.pop(name, None)
+        if (folder / name).exists():
+            files[name] = _describe(folder / name)
+    _write(folder, dict(sorted(files.items())))
 
 
 def check_file(folder: Path, name: str) -> Path:
@@ -29,22 +34,35 @@ def check_file(folder: Path, name: str) -> Path:
     Raises:
         DamagedFileError: It is missing, not recorded, or has another size or content.
     """
-    manifest = folder / NAME
-    if not manifest.exists():
-        raise DamagedFileError(manifest, "missing")
-    try:
-        recorded = read_json(manifest)["files"].get(name)
-    except (KeyError, TypeError, AttributeError) as cause:
-        raise DamagedFileError(manifest, "not a manifest") from cause
     path = folder / name
     if not path.exists():
         raise DamagedFileError(path, "missing")
+    recorded = _read(folder).get(name)
     if recorded is None:
         raise DamagedFileError(path, f"not recorded in {NAME}")
-    if path.stat().st_size != recorded["bytes"]:
+    if path.stat().st_size != recorded.get("bytes"):
         raise DamagedFileError(
-            path, f"{path.stat().st_size:,} bytes instead of {recorded['bytes']:,}"
+            path, f"{path.stat().st_size:,} bytes instead of {recorded.get('bytes')}"
         )
-    if sha256_of(path) != recorded["sha256"]:
+    if sha256_of(path) != recorded.get("sha256"):
         raise DamagedFileError(path, f"its content is not what {NAME} recorded")
     return path
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+
+
+def _write(folder: Path, files: dict[str, Any]) -> None:
+    write_json(folder / NAME, {"format": 1, "files": files})
+
+
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / NAME
+    if not path.exists():
+        raise DamagedFileError(path, "missing")
+    content = read_json(path)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(e, dict) for e in files.values()):
+        raise DamagedFileError(path, "not a manifest")
+    return files

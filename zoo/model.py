@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo.backbones.network import Network, build_network
 from zoo.errors import DamagedFileError, RunError
+from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
 from zoo.manifest import check_file, write_manifest
 from zoo.registry import Backbone, list_mistakes
@@ -76,7 +77,8 @@ class TrainedModel:
     def logits(self, pixel_values: Tensor) -> Tensor:
         """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
         images = pixel_values.to(self.device, memory_format=torch.channels_last)
-        logits: Tensor = self.network(images)
+        with exact_float32():
+            logits: Tensor = self.network(images)
         return logits.float().cpu()
 
 

@@ -74,7 +74,7 @@ class RunRecord:
     """CPU threads within an operator; another number sums in another order."""
     versions: dict[str, str]
     commands: tuple[str, ...] = ()
-    """Every command line that worked on this run."""
+    """The command lines that began and resumed this run."""
     metrics: dict[SplitName, ClassMetrics] = field(default_factory=dict)
     """Of the kept weights, which are those after the last step."""
     timing: Timing | None = None

@@ -51,22 +51,22 @@ def evaluate(
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Score a trained or an exported model on labelled images."""
+    from cli import verdict
     from cli.progress import TerminalProgress
-    from export.classifier import is_unproved, open_classifier
+    from export.classifier import open_classifier
     from zoo import evaluation
     from zoo.hardware import resolve_workers
 
-    progress = TerminalProgress()
-    classifier = open_classifier(model, runtime.value, device)
-    if is_unproved(model, runtime.value):
-        progress.note("note: no passing verification of this ONNX file; `zoo verify` makes one")
-    metrics = evaluation.evaluate(
-        classifier,
-        _find_samples(model, data, split, classifier, skip_bad),
-        batch_size=batch_size,
-        workers=resolve_workers(workers, classifier.device),
-        progress=progress,
-    )
+    with TerminalProgress() as progress:
+        classifier = open_classifier(model, runtime.value, device)
+        verdict.warn_if_unproved(model, runtime)
+        metrics = evaluation.evaluate(
+            classifier,
+            _find_samples(model, data, split, classifier, skip_bad),
+            batch_size=batch_size,
+            workers=resolve_workers(workers, classifier.device),
+            progress=progress,
+        )
     if fmt is Format.JSON:
         _print_json(metrics, classifier)
     else:

@@ -38,15 +38,15 @@ def export(
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
     evidence = gather_evidence(place.run, data, loaded.classes, samples) if verify else None
-    progress = TerminalProgress()
-    report = export_model(
-        loaded,
-        place.folder,
-        evidence,
-        opset=opset,
-        workers=resolve_workers(workers, target),
-        progress=progress,
-    )
+    with TerminalProgress() as progress:
+        report = export_model(
+            loaded,
+            place.folder,
+            evidence,
+            opset=opset,
+            workers=resolve_workers(workers, target),
+            progress=progress,
+        )
     if report is None:
         progress.note(f"wrote {place.folder / ONNX_FILE}; NOT VERIFIED")
     else:

@@ -87,16 +87,18 @@ def finetune(
         skip_bad=skip_bad,
         pretrained=not random_weights,
     )
-    progress = TerminalProgress()
     command = shlex.join(["zoo", *sys.argv[1:]])
-    if resume:
-        run = training.resume(output, backbone, data, settings, progress=progress, command=command)
-    elif backbone is None or data is None:
-        raise typer.BadParameter("needs a BACKBONE and a DATA folder, or --resume")
-    else:
-        run = training.finetune(
-            backbone, data, settings, output=output, progress=progress, command=command
-        )
+    with TerminalProgress() as progress:
+        if resume:
+            run = training.resume(
+                output, backbone, data, settings, progress=progress, command=command
+            )
+        elif backbone is None or data is None:
+            raise typer.BadParameter("needs a BACKBONE and a DATA folder, or --resume")
+        else:
+            run = training.finetune(
+                backbone, data, settings, output=output, progress=progress, command=command
+            )
     _summarise(run)
 
 

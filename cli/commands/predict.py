@@ -46,16 +46,14 @@ def predict(
     ] = PredictionFormat.TABLE,
 ) -> None:
     """Predict the class of images with a trained or an exported model."""
-    from cli.progress import TerminalProgress
-    from export.classifier import is_unproved, open_classifier
+    from cli import verdict
+    from export.classifier import open_classifier
     from zoo import prediction
     from zoo.hardware import resolve_workers
 
     paths = list(_expand(files))
-    progress = TerminalProgress()
     classifier = open_classifier(model, runtime.value, device)
-    if is_unproved(model, runtime.value):
-        progress.note("note: no passing verification of this ONNX file; `zoo verify` makes one")
+    verdict.warn_if_unproved(model, runtime)
     results = prediction.predict(
         classifier,
         paths,

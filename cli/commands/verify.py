@@ -33,11 +33,12 @@ def verify(
     place = locate_model(model)
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
-    report = verify_model(
-        loaded,
-        place.folder,
-        gather_evidence(place.run, data, loaded.classes, samples),
-        workers=resolve_workers(workers, target),
-        progress=TerminalProgress(),
-    )
+    with TerminalProgress() as progress:
+        report = verify_model(
+            loaded,
+            place.folder,
+            gather_evidence(place.run, data, loaded.classes, samples),
+            workers=resolve_workers(workers, target),
+            progress=progress,
+        )
     verdict.print_report(report, place.folder, fmt)

@@ -3,7 +3,7 @@ import torch
 
 from export.parity import NOISE_MULTIPLE, ULPS, Tolerance, compare, tolerance_of
 
-TIGHT = Tolerance(noise_floor=1e-6, bound=1e-3)
+TIGHT = Tolerance(noise_floor=1e-6, bound=1e-3, spread=3.0)
 REFERENCE = torch.tensor([[1.0, 3.0, 0.0], [5.0, 4.9999, 0.0], [0.0, 0.0, 2.0]])
 NAMES = {"samples": ["one", "tie", "three"], "classes": ("a", "b", "c")}
 
@@ -63,3 +63,13 @@ def test_no_more_digits_are_asked_for_than_float32_has():
     tolerance = tolerance_of(exact.float(), exact)
     assert tolerance.noise_floor == 0
     assert tolerance.bound == pytest.approx(ULPS * 2**-23 * 1000)
+
+
+def test_a_network_as_noisy_as_its_answers_proves_nothing():
+    """Otherwise a bound wider than all logits would let zeros pass for the network."""
+    exact = torch.tensor([[1.0, 2.0], [3.0, 1.0]], dtype=torch.float64)
+    noisy = exact.float() + torch.tensor([[1.0, -1.0], [0.5, 0.0]])
+    tolerance = tolerance_of(noisy, exact)
+    assert not tolerance.is_meaningful
+    parity = compare(noisy, torch.zeros(2, 2), tolerance, samples=["x", "y"], classes=("a", "b"))
+    assert not parity.passed

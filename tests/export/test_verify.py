@@ -31,7 +31,11 @@ def failed(report) -> set[str]:
 
 
 def initializer(proto, shape):
-    return next(t for t in proto.graph.initializer if tuple(t.dims) == shape)
+    return next(
+        tensor
+        for tensor in proto.graph.initializer
+        if tuple(tensor.dims) == shape and tensor.data_type == onnx.TensorProto.FLOAT
+    )
 
 
 def change(tensor, function):
@@ -201,6 +205,8 @@ class Placed:
         ({"CUDA": {"Conv": 9, "Gemm": 1}}, "pass"),
         ({"CUDA": {"Conv": 9}, "CPU": {"Shape": 3, "Gather": 2}}, "pass"),
         ({"CUDA": {"Conv": 9}, "CPU": {"Gemm": 1}}, "fail"),
+        ({"CUDA": {"Conv": 9}, "CPU": {"Softmax": 4}}, "fail"),
+        ({"CUDA": {"Conv": 9}, "CPU": {"NhwcFusedConv": 1}}, "fail"),
         ({"CUDA": {"Conv": 9}, "CPU": {"FusedConv": 1}}, "fail"),
         ({"CPU": {"Shape": 1}}, "fail"),
         ({}, "fail"),
@@ -223,3 +229,30 @@ def test_replacing_the_network_is_noticed(model, finished, evidence, graph):
         file="model.onnx",
     )
     assert "L1" in failed(report)
+
+
+def test_the_export_of_a_model_with_other_classes_fails_and_does_not_crash(check, proto):
+    for shape in ((3, 1280), (3,)):
+        change(initializer(proto, shape), lambda array: np.concatenate([array, array[:1]]))
+    proto.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 4
+    report = check(proto)
+    assert {"L0", "L1"} <= failed(report)
+    assert "logits have shape" in report.levels["L1"].explain()
+
+
+def test_another_input_name_fails_and_does_not_crash(check, proto):
+    proto.graph.input[0].name = "x"
+    for node in proto.graph.node:
+        node.input[:] = ["x" if name == "pixel_values" else name for name in node.input]
+    report = check(proto)
+    assert {"L0", "L1"} <= failed(report)
+
+
+def test_the_report_tells_no_path_of_this_machine(check, graph, evidence):
+    from pydantic import TypeAdapter
+
+    from export.verification import Verification
+
+    text = TypeAdapter(Verification).dump_json(check(graph)).decode()
+    assert str(evidence.samples[0].path.parents[1]) not in text
+    assert evidence.samples[0].path.parent.name in text

@@ -1,7 +1,7 @@
 import pytest
 
 from zoo.errors import DamagedFileError
-from zoo.manifest import check_file, write_manifest
+from zoo.manifest import check_file, update_manifest, write_manifest
 
 
 @pytest.fixture
@@ -9,7 +9,6 @@ def folder(tmp_path):
     (tmp_path / "m" / "onnx").mkdir(parents=True)
     (tmp_path / "m" / "a.bin").write_bytes(b"content")
     (tmp_path / "m" / "onnx" / "b.bin").write_bytes(b"more")
-    (tmp_path / "m" / ".c.bin.123.part").write_bytes(b"half")
     write_manifest(tmp_path / "m")
     return tmp_path / "m"
 
@@ -35,12 +34,27 @@ def test_missing_and_unknown_files_are_damage(folder):
     (folder / "new").touch()
     with pytest.raises(DamagedFileError, match="not recorded"):
         check_file(folder, "new")
-    with pytest.raises(DamagedFileError):
-        check_file(folder, ".c.bin.123.part")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}', '{"files": {"a.bin": 3}}'])
 def test_a_damaged_manifest_is_a_clear_error(folder, content):
     (folder / "manifest.json").write_text(content)
     with pytest.raises(DamagedFileError, match=r"manifest\.json is damaged"):
+        check_file(folder, "a.bin")
+
+
+def test_an_update_records_what_was_written_and_blesses_nothing_else(folder):
+    (folder / "a.bin").write_bytes(b"tampered")
+    (folder / "onnx" / "b.bin").write_bytes(b"rewritten")
+    update_manifest(folder, ["onnx/b.bin"])
+    assert check_file(folder, "onnx/b.bin").exists()
+    with pytest.raises(DamagedFileError, match=r"a\.bin"):
+        check_file(folder, "a.bin")
+
+
+def test_an_update_forgets_what_was_removed(folder):
+    (folder / "a.bin").unlink()
+    update_manifest(folder, ["a.bin"])
+    (folder / "a.bin").write_bytes(b"content")
+    with pytest.raises(DamagedFileError, match="not recorded"):
         check_file(folder, "a.bin")

@@ -106,8 +106,12 @@ def open_labelled(
 
 def _list_splits(root: Path) -> dict[SplitName, _Listing]:
     folders = _sub_folders(root)
-    named = {SPLIT_FOLDERS[f.name.lower()]: f for f in folders if f.name.lower() in SPLIT_FOLDERS}
+    parts = [folder for folder in folders if folder.name.lower() in SPLIT_FOLDERS]
+    named = {SPLIT_FOLDERS[folder.name.lower()]: folder for folder in parts}
     if "train" in named and _sub_folders(named["train"]):
+        if len(named) < len(parts):
+            names = ", ".join(folder.name for folder in parts)
+            raise DataError(f"{root} has two folders for one split: {names}", hint="keep one")
         return {split: _list_classes(folder) for split, folder in named.items()}
     return {"train": _list_classes(root)}
 

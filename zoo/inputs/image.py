@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -114,11 +114,6 @@ def normalize(pixels: Tensor, contract: Preprocess) -> Tensor:
     return (pixels / 255.0 - mean) / std
 
 
-def load_batch(paths: Sequence[Path], contract: Preprocess) -> Tensor:
-    """Decode and preprocess files: float32 [len(paths), 3, size, size]."""
-    return torch.stack([preprocess(to_tensor(read_image(path)), contract) for path in paths])
-
-
 def _guarded(path: Path, decode: Callable[[ImageFile.ImageFile], T]) -> T:
     try:
         with Image.open(path) as image:
@@ -131,7 +126,7 @@ def _guarded(path: Path, decode: Callable[[ImageFile.ImageFile], T]) -> T:
         raise UnreadableImageError("not an image") from cause
     except OSError as cause:
         raise UnreadableImageError(cause.strerror or str(cause)) from cause
-    except (SyntaxError, ValueError, EOFError) as cause:
+    except (SyntaxError, ValueError, EOFError, RuntimeError) as cause:
         raise UnreadableImageError(str(cause) or type(cause).__name__) from cause
 
 

@@ -1,9 +1,9 @@
 """Checkpoints: all that a killed run needs to continue bit for bit.
 
-A checkpoint is two files. `step-PHASE-STEP.pt` holds tensors; `last.json` names it with its
-sha256 and is replaced only when the new file is whole, so that a kill at any moment leaves
-either the old or the new checkpoint. No random state is kept: every random number is a
-function of the seed and the place it is used at.
+A checkpoint is two files. `step-PHASE-STEP-….pt` holds tensors, under a name that was never
+used before; `last.json` names it with its sha256 and is replaced only when the new file is
+whole, so that a kill at any moment leaves either the old or the new checkpoint. No random
+state is kept: every random number is a function of the seed and the place it is used at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 
@@ -43,7 +44,8 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, then forget the one before it."""
-    path = folder / f"step-{checkpoint.phase}-{checkpoint.step:07d}.pt"
+    place = f"{checkpoint.phase}-{checkpoint.step:07d}"
+    path = folder / f"step-{place}-{uuid4().hex[:8]}.pt"
     content = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
     # In memory first: a full disk is then an ordinary OSError, not torch's internal one.
     buffer = io.BytesIO()

@@ -61,14 +61,11 @@ class Descent:
             self.optimizer.load_state_dict(start.optimizer)
             self.step = start.step
             self.loss_sum += start.epoch_loss
-        self.model, self.stepper = self.accelerator.prepare(self.network, self.optimizer)
-        try:
-            with _repeatable_convolutions():
-                for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
-                    self._train(epoch)
-                    self._end(epoch)
-        finally:
-            self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        self.stepper = self.accelerator.prepare_optimizer(self.optimizer)
+        with _repeatable_convolutions():
+            for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
+                self._train(epoch)
+                self._end(epoch)
 
     def _train(self, epoch: int) -> None:
         """Take the steps of an epoch that are still to be taken."""
@@ -92,7 +89,8 @@ class Descent:
                 figures = f"loss {self._mean_loss(epoch):.3f}"
             progress.advance(len(images), figures)
             overdue = time.perf_counter() - self.last_saved > CHECKPOINT_EVERY_S
-            if overdue or self.training.stop.signal:
+            within = self.step < (epoch + 1) * self.steps_per_epoch
+            if within and (overdue or self.training.stop.signal):
                 self._save(epoch)
         progress.finish()
 
@@ -105,7 +103,8 @@ class Descent:
         pixels = normalize(pixels, self.plan.preprocess).contiguous(
             memory_format=torch.channels_last
         )
-        logits = self.model(pixels)
+        with self.accelerator.autocast():
+            logits = self.network(pixels)
         targets = labels.to(self.plan.device, non_blocking=True)
         loss = classification_loss(logits, targets, self.plan.recipe.label_smoothing)
         self.accelerator.backward(loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from zoo.backbones.network import Network, build_network
 from zoo.data.dataset import SplitName
 from zoo.data.folder import open_dataset
-from zoo.errors import RunError, RunInterruptedError
+from zoo.errors import RecipeError, RunError, RunInterruptedError
 from zoo.evaluation import evaluate
 from zoo.hardware import keep_freed_memory, resolve_device, resolve_precision, resolve_workers
 from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
@@ -243,6 +244,8 @@ def _finish(training: Training) -> None:
         for split, samples in plan.dataset.splits.items()
         if split != "train"
     }
+    if not all(math.isfinite(found.loss) for found in metrics.values()):
+        raise RecipeError("training ended in weights that are not finite", hint="lower --lr")
     save_model(run.model_folder, training.network, training.config)
     seconds = sum(training.seconds.values())
     run.update(

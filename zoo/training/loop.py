@@ -38,10 +38,16 @@ def run_phases(training: Training) -> None:
 
 
 def _forget_after(run: Run, start: Checkpoint | None) -> None:
-    """Drop the log lines of steps that are going to be taken again."""
+    """Drop the log lines of steps that are going to be taken again, and a torn last one."""
     if not run.metrics_log.exists():
         return
     reached = (start.phase, start.step) if start else (-1, 0)
-    lines = [json.loads(line) for line in run.metrics_log.read_text().splitlines()]
-    kept = [line for line in lines if (line["phase"], line["step"]) <= reached]
-    write_bytes(run.metrics_log, "".join(json.dumps(line) + "\n" for line in kept).encode())
+    kept = []
+    for text in run.metrics_log.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        if (line["phase"], line["step"]) <= reached:
+            kept.append(text + "\n")
+    write_bytes(run.metrics_log, "".join(kept).encode())

@@ -70,7 +70,8 @@ class Plan:
         if self.backbone.fixed_size:
             return self.preprocess
         size = round(self.preprocess.size * self.recipe.augment.size_ratio / _STRIDE) * _STRIDE
-        return self.preprocess.at_size(min(max(size, _STRIDE), self.preprocess.size))
+        size = max(size, _STRIDE, self.backbone.min_size)
+        return self.preprocess.at_size(min(size, self.preprocess.size))
 
 
 def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Recipe:

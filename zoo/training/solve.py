@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -24,7 +27,7 @@ def solve(training: Training, index: int, phase: SolvePhase) -> None:
         RunInterruptedError: A signal came.
     """
     plan = training.plan
-    features, labels = _cached_features(training)
+    features, labels = _cached_features(training, index)
     training.lap("features")
     probe = fit_probe(
         features,
@@ -58,12 +61,13 @@ def solve(training: Training, index: int, phase: SolvePhase) -> None:
     append_line(training.run.metrics_log, line)
 
 
-def _cached_features(training: Training) -> tuple[Tensor, Tensor]:
+def _cached_features(training: Training, index: int) -> tuple[Tensor, Tensor]:
     """Features of the training split; a resumed run finds them on disk."""
-    cache = training.run.checkpoints / "features.safetensors"
+    cache = training.run.checkpoints / f"features-{index}.safetensors"
     if cache.exists():
-        stored = load_file(cache)
-        return stored["features"], stored["labels"]
+        with contextlib.suppress(SafetensorError, KeyError):
+            stored = load_file(cache)
+            return stored["features"], stored["labels"]
     features, labels = extract_features(training)
     write_bytes(cache, save({"features": features, "labels": labels}))
     return features, labels

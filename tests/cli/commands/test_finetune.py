@@ -170,7 +170,8 @@ def test_a_full_disk_while_writing_leaves_a_run_that_can_be_resumed(zoo, photos)
         check=False,
     )
     assert done.returncode == 1
-    assert "cannot write out/checkpoints/step-1-0000000.pt: File too large" in done.stderr
+    assert "cannot write out/checkpoints/step-1-0000000-" in done.stderr
+    assert "File too large" in done.stderr
     assert "free some space" in done.stderr
     assert not list(Path("out").rglob("*.part"))
     resumed = zoo("finetune", "--resume", "--output", "out")

@@ -189,3 +189,9 @@ def test_measuring_matches_classes_by_name_not_by_position(tmp_path):
 def test_measuring_refuses_a_class_the_model_does_not_know(tmp_path):
     with pytest.raises(DataError, match="known are a, b"):
         open_labelled(fill(tmp_path / "d", {"a": 1, "q": 1}), ("a", "b"))
+
+
+def test_two_folders_for_one_split_are_refused(tmp_path):
+    data = fill(tmp_path / "d", {"train/a": 3, "train/b": 3, "val/a": 1, "dev/b": 1})
+    with pytest.raises(DataError, match="two folders for one split: dev, train, val"):
+        open_dataset(data)

@@ -13,7 +13,6 @@ from zoo.inputs.image import (
     UnreadableImageError,
     check_image,
     is_image,
-    load_batch,
     normalize,
     preprocess,
     read_image,
@@ -177,10 +176,3 @@ def test_every_shape_ends_at_the_networks_size(size):
 def test_normalisation_maps_mean_to_zero():
     pixels = torch.tensor(CONTRACT.mean).view(3, 1, 1).expand(3, 2, 2) * 255
     torch.testing.assert_close(normalize(pixels, CONTRACT), torch.zeros(3, 2, 2), rtol=0, atol=1e-6)
-
-
-def test_a_batch_is_its_images(tmp_path):
-    photo().save(tmp_path / "a.png")
-    batch = load_batch([tmp_path / "a.png"] * 2, CONTRACT)
-    assert batch.shape == (2, 3, 32, 32)
-    torch.testing.assert_close(batch[0], preprocess(to_tensor(photo()), CONTRACT), rtol=0, atol=0)

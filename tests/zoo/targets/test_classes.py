@@ -27,7 +27,9 @@ def test_scores_agree_with_scikit_learn():
     assert ours.loss == pytest.approx(
         metrics.log_loss(labels, logits.double().softmax(1)), rel=1e-5
     )
-    assert ours.confusion_matrix == tuple(map(tuple, metrics.confusion_matrix(labels, guesses).tolist()))
+    assert ours.confusion_matrix == tuple(
+        map(tuple, metrics.confusion_matrix(labels, guesses).tolist())
+    )
     expected = metrics.precision_recall_fscore_support(labels, guesses)
     found = zip(*[(s.precision, s.recall, s.f1, s.support) for s in ours.per_class], strict=True)
     for column, values in zip(expected, found, strict=True):
@@ -36,7 +38,10 @@ def test_scores_agree_with_scikit_learn():
 
 def test_rows_of_the_confusion_matrix_are_true_classes():
     logits = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
-    assert score_classes(logits, torch.tensor([0, 0]), ("x", "y")).confusion_matrix == ((0, 2), (0, 0))
+    assert score_classes(logits, torch.tensor([0, 0]), ("x", "y")).confusion_matrix == (
+        (0, 2),
+        (0, 0),
+    )
 
 
 def test_few_classes_are_all_in_the_top_five():

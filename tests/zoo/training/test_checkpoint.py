@@ -54,8 +54,9 @@ def test_a_missing_file_is_noticed(tmp_path):
         load_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize("step", [2, 1], ids=["next step", "same step"])
 @pytest.mark.parametrize("call", range(1, 5))
-def test_a_kill_at_any_rename_leaves_the_old_or_the_new_checkpoint(tmp_path, call):
+def test_a_kill_at_any_rename_leaves_the_old_or_the_new_checkpoint(tmp_path, call, step):
     """Two files are renamed a save; the process dies before or after either."""
     save_checkpoint(tmp_path, checkpoint(1))
     code = """
@@ -72,7 +73,7 @@ def fatal(self, target):
     calls += 1
     if calls == int(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)
 pathlib.Path.replace = fatal
-save_checkpoint(pathlib.Path(sys.argv[1]), checkpoint(2))
+save_checkpoint(pathlib.Path(sys.argv[1]), checkpoint(int(sys.argv[3])))
 """
     (tmp_path / "tests_checkpoint.py").write_text(
         "import torch\nfrom zoo.training.checkpoint import Checkpoint\n"
@@ -81,12 +82,12 @@ save_checkpoint(pathlib.Path(sys.argv[1]), checkpoint(2))
         " optimizer=None, epoch_loss=0.0, images=0, seconds={})\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), str(call)],
+        [sys.executable, "-c", code, str(tmp_path), str(call), str(step)],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         check=False,
     )
     assert done.returncode == -signal.SIGKILL
     found = load_checkpoint(tmp_path)
     assert found is not None
-    assert found.step == (2 if call == 4 else 1)
+    assert found.step == (step if call == 4 else 1)
     assert found.network["w"][0] == found.step

@@ -71,7 +71,9 @@ class StopAfter(Silence):
 def test_a_signal_at_any_step_leaves_a_run_that_ends_in_the_same_bits(training, at):
     start = state(training.network)
     descend(training)
-    whole = state(training.network)
+    whole, log = state(training.network), training.run.metrics_log
+    undisturbed = [json.loads(line)["train_loss"] for line in log.read_text().splitlines()]
+    log.unlink()
 
     training.network.load_state_dict(start)
     quiet, training.progress = training.progress, StopAfter(training.stop, at)
@@ -85,6 +87,8 @@ def test_a_signal_at_any_step_leaves_a_run_that_ends_in_the_same_bits(training, 
     training.continue_from(checkpoint)
     Descent(training, 1, training.plan.recipe.phases[1]).execute(checkpoint)
     torch.testing.assert_close(state(training.network), whole, rtol=0, atol=0)
+    losses = [json.loads(line)["train_loss"] for line in log.read_text().splitlines()]
+    assert losses == pytest.approx(undisturbed, rel=1e-6)
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice_and_saves_nothing(training):
@@ -102,6 +106,17 @@ def test_bfloat16_trains_and_leaves_float32_weights(training):
     weights = training.network.state_dict().values()
     assert {v.dtype for v in weights if v.is_floating_point()} == {torch.float32}
     assert training.network(torch.rand(1, 3, 32, 32)).dtype == torch.float32
+
+
+def test_a_second_phase_computes_in_the_same_precision_as_the_first(training):
+    """And so does a resumed one: bfloat16 must not be lost with the first phase."""
+    training.plan = replace(training.plan, precision="bf16")
+    seen = []
+    training.network.head.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    for index in (1, 2):
+        Descent(training, index, replace(training.plan.recipe.phases[1], epochs=1)).execute(None)
+        assert torch.bfloat16 in seen
+        seen.clear()
 
 
 def test_clipping_bounds_the_update(training):

@@ -37,3 +37,12 @@ def test_lines_of_steps_that_are_taken_again_are_dropped(training, tmp_path):
     training.seconds.clear()
     run_phases(training)
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == before
+
+
+def test_a_line_torn_by_a_kill_does_not_stop_the_resumed_run(training):
+    run_phases(training)
+    log = training.run.metrics_log
+    whole = log.read_text()
+    log.write_text(whole[: len(whole) - 20])
+    run_phases(training)
+    assert log.read_text().splitlines() == whole.splitlines()[:2]

@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from zoo.inputs.image import load_batch
+from zoo.inputs.image import preprocess, read_image, to_tensor
 from zoo.training.solve import extract_features, solve
 
 
@@ -11,7 +11,7 @@ def test_features_are_the_bodys_output_for_the_training_split_in_order(training)
     train = training.plan.dataset.train
     assert features.shape == (len(train), 1280)
     assert labels.tolist() == [sample.label for sample in train]
-    one = load_batch([train[3].path], training.plan.preprocess)
+    one = preprocess(to_tensor(read_image(train[3].path)), training.plan.preprocess)[None]
     with torch.no_grad():
         expected = training.network.eval().body(one)
     torch.testing.assert_close(features[3:4], expected, rtol=1e-4, atol=1e-4)
