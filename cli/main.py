@@ -19,7 +19,7 @@ from cli.commands import (
     show,
     verify,
 )
-from zoo.errors import ZooError
+from zoo.errors import RunInterruptedError, ZooError
 
 app = typer.Typer(
     name="zoo",
@@ -57,6 +57,8 @@ def _report(error: ZooError) -> None:
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
-    console.print(Text("error: ", style="bold red") + Text(error.problem), soft_wrap=True)
+    stopped = isinstance(error, RunInterruptedError)
+    label = Text("stopped ", style="bold yellow") if stopped else Text("error: ", style="bold red")
+    console.print(label + Text(error.problem), soft_wrap=True)
     if error.hint:
         console.print(Text("hint: ", style="bold") + Text(error.hint), soft_wrap=True)

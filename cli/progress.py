@@ -22,7 +22,7 @@ class _Speed(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Show the speed as soon as it is known."""
-        return Text(f"{task.speed:.0f} img/s" if task.speed else "", style="progress.data.speed")
+        return Text(f"{task.speed:.0f} img/s" if task.speed else "", style="cyan")
 
 
 class TerminalProgress:

@@ -39,7 +39,7 @@ def open_classifier(path: Path, runtime: Runtime, device: str) -> Classifier:
         return load_model(folder, resolve_device(device))
     if not (folder / ONNX_FILE).exists():
         raise RunError(f"{folder} has no {ONNX_FILE}", hint=f"zoo export {path}")
-    onnx_file = check_file(folder, ONNX_FILE.as_posix())
+    onnx_file = check_file(folder, ONNX_FILE.as_posix(), hint=f"make it anew: zoo export {path}")
     return open_session(onnx_file, resolve_onnx_device(device))
 
 

@@ -14,7 +14,7 @@ from export.verify import NUM_SAMPLES, choose_samples, verify
 from zoo.data.dataset import Sample
 from zoo.data.folder import open_labelled
 from zoo.errors import RunError
-from zoo.manifest import update_manifest
+from zoo.manifest import recorded_sha256, update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
 from zoo.run import Run, require_unchanged
@@ -105,6 +105,7 @@ def export_model(
     if report.verdict == "pass":
         write_bytes(folder / ONNX_FILE, content)
         (folder / FAILED_FILE).unlink(missing_ok=True)
+        update_manifest(folder, [ONNX_FILE.as_posix()])
     else:
         report = replace(report, file=FAILED_FILE.name)
         write_bytes(folder / FAILED_FILE, content)
@@ -135,6 +136,7 @@ def verify_model(
         path.read_bytes(),
         evidence.samples,
         file=path.name,
+        recorded_sha256=recorded_sha256(folder, ONNX_FILE.as_posix()),
         recorded_top1=evidence.recorded_top1,
         workers=workers,
         progress=progress,
@@ -144,11 +146,10 @@ def verify_model(
 
 
 def write_report(folder: Path, report: Verification) -> None:
-    """Write `verification.json`; only a file that passed enters the manifest."""
+    """Write `verification.json` and record it."""
     text = TypeAdapter(Verification).dump_json(report, indent=2)
     write_bytes(folder / REPORT_FILE, text + b"\n")
-    proved = [ONNX_FILE.as_posix()] if report.verdict == "pass" else []
-    update_manifest(folder, [REPORT_FILE.as_posix(), *proved])
+    update_manifest(folder, [REPORT_FILE.as_posix()])
 
 
 def has_proof(folder: Path) -> bool:

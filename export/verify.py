@@ -17,7 +17,7 @@ from torch import Tensor
 from export.graph import describe
 from export.parity import Parity, Tolerance, compare, tolerance_of
 from export.session import OnnxModel, open_session
-from export.structure import examine_graph
+from export.structure import Finding, examine_graph
 from export.verification import (
     Level,
     MetricLevel,
@@ -29,7 +29,12 @@ from export.verification import (
 )
 from zoo.data.dataset import Sample, labels_of
 from zoo.data.loading import load_prepared
-from zoo.errors import DamagedFileError, ExportError, UnreadableImagesError
+from zoo.errors import (
+    DamagedFileError,
+    ExportError,
+    UnreadableImagesError,
+    VerificationError,
+)
 from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
 from zoo.inputs.image import normalize
@@ -107,6 +112,7 @@ def verify(
     samples: Sequence[Sample],
     *,
     file: str,
+    recorded_sha256: str | None = None,
     recorded_top1: float | None = None,
     workers: int = 0,
     progress: Progress | None = None,
@@ -119,18 +125,19 @@ def verify(
         onnx_bytes: The exported graph.
         samples: Labelled images to compare on.
         file: What the ONNX file is called.
+        recorded_sha256: What the manifest says that its bytes are, where it says anything.
         recorded_top1: What training measured on exactly these samples.
         workers: Processes that decode images.
         progress: Hears what happens.
 
     Raises:
         DeviceError: ONNX Runtime cannot use the model's device.
-        DamagedFileError: The file is no ONNX model.
+        VerificationError: The file is no ONNX model at all.
         UnreadableImagesError: Samples that cannot be decoded.
     """
     listener = progress or Silence()
-    structure = _verify_structure(model, folder, onnx_bytes, file)
-    candidate = open_session(onnx_bytes, model.device)
+    structure = _verify_structure(model, folder, onnx_bytes, file, recorded_sha256)
+    candidate = _open(onnx_bytes, model.device, file)
     with exact_float32():
         inputs = _gather_inputs(samples, model.preprocess, workers, listener)
         reference = _run_reference(model, inputs, listener)
@@ -164,15 +171,37 @@ def choose_samples(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
 
 
 def _verify_structure(
-    model: TrainedModel, folder: Path, onnx_bytes: bytes, file: str
+    model: TrainedModel, folder: Path, onnx_bytes: bytes, file: str, recorded: str | None
 ) -> StructureLevel:
     try:
         proto = onnx.load_from_string(onnx_bytes)
     except DecodeError as cause:
-        raise DamagedFileError(Path(file), "not an ONNX model", hint="export it again") from cause
+        raise _no_model(file, "it cannot be parsed") from cause
     findings = examine_graph(proto, describe(model, folder))
+    if recorded is not None:
+        findings = (*findings, _compare_bytes(sha256_of_bytes(onnx_bytes), recorded))
     passed = all(finding.passed for finding in findings)
     return StructureLevel(verdict=verdict_of(passed), findings=findings)
+
+
+def _compare_bytes(found: str, recorded: str) -> Finding:
+    """Tell whether a file is still the one that was exported."""
+    passed = found == recorded
+    detail = "the manifest's sha256" if passed else f"sha256 {found[:16]}…, not {recorded[:16]}…"
+    return Finding(name="unchanged since export", passed=passed, detail=detail)
+
+
+def _open(onnx_bytes: bytes, device: torch.device, file: str) -> OnnxModel:
+    try:
+        return open_session(onnx_bytes, device)
+    except DamagedFileError as cause:
+        raise _no_model(file, cause.problem) from cause
+
+
+def _no_model(file: str, reason: str) -> VerificationError:
+    return VerificationError(
+        f"{file} is not the model that was trained:\n  L0 {reason}", hint="zoo export makes it anew"
+    )
 
 
 def _gather_inputs(

@@ -100,7 +100,7 @@ class DamagedFileError(RunError):
 
     def __init__(self, path: Path, reason: str, *, hint: str = "") -> None:
         super().__init__(
-            f"{path} is damaged: {reason}",
+            f"{path} is {'missing' if reason == 'missing' else f'damaged: {reason}'}",
             hint=hint or "restore the file from a copy, or train again",
         )
         self.path = path

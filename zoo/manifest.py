@@ -28,7 +28,13 @@ def update_manifest(folder: Path, names: Iterable[str]) -> None:
     _write(folder, dict(sorted(files.items())))
 
 
-def check_file(folder: Path, name: str) -> Path:
+def recorded_sha256(folder: Path, name: str) -> str | None:
+    """Look up what a file's content was when it was recorded."""
+    found: str | None = _read(folder).get(name, {}).get("sha256")
+    return found
+
+
+def check_file(folder: Path, name: str, *, hint: str = "") -> Path:
     """Return the path of a file that is what the manifest says.
 
     Raises:
@@ -39,13 +45,13 @@ def check_file(folder: Path, name: str) -> Path:
         raise DamagedFileError(path, "missing")
     recorded = _read(folder).get(name)
     if recorded is None:
-        raise DamagedFileError(path, f"not recorded in {NAME}")
+        raise DamagedFileError(path, f"not recorded in {NAME}", hint=hint)
     if path.stat().st_size != recorded.get("bytes"):
         raise DamagedFileError(
-            path, f"{path.stat().st_size:,} bytes instead of {recorded.get('bytes')}"
+            path, f"{path.stat().st_size:,} bytes instead of {recorded.get('bytes')}", hint=hint
         )
     if sha256_of(path) != recorded.get("sha256"):
-        raise DamagedFileError(path, f"its content is not what {NAME} recorded")
+        raise DamagedFileError(path, f"its content is not what {NAME} recorded", hint=hint)
     return path
 
 

@@ -217,8 +217,13 @@ def locate_model(path: Path) -> Located:
         parent = Run(path.resolve().parent)
         inside = path.resolve() == parent.model_folder and (parent.path / "run.json").exists()
         return Located(path, parent if inside else None)
+    if path.suffix == ".onnx" and (path.resolve().parents[1] / "zoo_config.json").exists():
+        return locate_model(path.resolve().parents[1])
     problem = "is neither a run folder nor a model folder" if path.exists() else "does not exist"
-    raise RunError(f"{path} {problem}", hint="give what `zoo finetune` made, such as runs/NAME")
+    raise RunError(
+        f"{path} {problem}",
+        hint="give what `zoo finetune` made, such as runs/NAME or a copy of its model folder",
+    )
 
 
 def create_run(path: Path | None, name: str) -> Run:
@@ -228,20 +233,32 @@ def create_run(path: Path | None, name: str) -> Run:
         RunError: `path` exists.
         StorageError: The folder cannot be made.
     """
+    require_free(path)
     for candidate in [path] if path else _candidates(name):
         try:
             candidate.mkdir(parents=True)
-        except FileExistsError as cause:
-            if path:
-                raise RunError(
-                    f"{path} exists; a run never overwrites anything",
-                    hint="choose another --output, remove the folder, or continue it with --resume",
-                ) from cause
+        except FileExistsError:
+            require_free(path)
         except OSError as cause:
             raise StorageError(candidate, cause) from cause
         else:
             return Run(candidate)
     raise RunError(f"runs/{name} and its numbered successors all exist")
+
+
+def require_free(path: Path | None) -> None:
+    """Make sure that a chosen output folder does not exist.
+
+    Raises:
+        RunError: It does.
+    """
+    if path is not None and path.exists():
+        unfinished = (path / "run.json").exists() and Run(path).read().status != "complete"
+        go_on = ", or continue that run with --resume" if unfinished else ""
+        raise RunError(
+            f"{path} exists; a run never overwrites anything",
+            hint=f"choose another --output{go_on}",
+        )
 
 
 def find_unfinished(path: Path | None, name: str) -> Run:

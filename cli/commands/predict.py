@@ -74,7 +74,7 @@ def _expand(files: Iterable[str]) -> Iterator[Path]:
     for name in files:
         path = Path(name)
         if name == "-":
-            yield from _expand(line.strip() for line in sys.stdin if line.strip())
+            yield from _expand(_read_names())
         elif path.is_dir():
             inside = [found for found in sorted(path.rglob("*")) if is_image(found)]
             if not inside:
@@ -86,6 +86,19 @@ def _expand(files: Iterable[str]) -> Iterator[Path]:
             yield from _expand(matches)
         else:
             raise DataError(f"nothing matches {name!r}")
+
+
+def _read_names() -> list[str]:
+    """Read paths from stdin, one a line."""
+    from zoo.errors import DataError
+
+    lines = [line.rstrip("\r\n") for line in sys.stdin]
+    if any("\0" in line or "\udc80" <= max(line, default="") <= "\udcff" for line in lines):
+        raise DataError("stdin is not a list of paths", hint="give `-` one path a line, no image")
+    names = [line for line in lines if line.strip()]
+    if not names:
+        raise DataError("stdin holds no path")
+    return names
 
 
 def _set_aside(

@@ -86,6 +86,17 @@ def test_a_proof_is_about_these_very_bytes(run, model, evidence):
     assert not has_proof(run.model_folder)
 
 
+def test_verifying_blesses_no_file_that_changed(run, model, evidence):
+    export_model(model, run.model_folder, evidence)
+    path = run.model_folder / ONNX
+    proto = onnx.load(path)
+    proto.producer_name = "somebody else"
+    onnx.save(proto, path)
+    assert verify_model(model, run.model_folder, evidence).verdict == "fail"
+    with pytest.raises(DamagedFileError):
+        check_file(run.model_folder, ONNX)
+
+
 def test_verifying_again_replaces_the_report(run, model, evidence):
     export_model(model, run.model_folder, None)
     assert verify_model(model, run.model_folder, evidence).verdict == "pass"

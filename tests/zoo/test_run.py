@@ -15,7 +15,7 @@ def test_a_chosen_folder_must_be_new(tmp_path):
     create_run(tmp_path / "a" / "b", "ignored")
     with pytest.raises(RunError, match="exists") as caught:
         create_run(tmp_path / "a" / "b", "ignored")
-    assert "--resume" in caught.value.hint
+    assert "another --output" in caught.value.hint
 
 
 def test_a_place_that_cannot_hold_a_folder(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -26,6 +27,7 @@ from zoo.run import (
     create_run,
     find_unfinished,
     now,
+    require_free,
     require_unchanged,
     zoo_version,
 )
@@ -66,11 +68,13 @@ def finetune(
         RunInterruptedError: A signal stopped the run, which `resume` continues.
     """
     listener = progress or Silence()
+    require_free(output)
     plan = _make_plan(backbone, data, settings or Settings(), registry or load_registry(), listener)
     network = build_network(
         plan.backbone, len(plan.dataset.classes), pretrained=plan.pretrained, seed=plan.seed
     )
     run = create_run(output, default_name(backbone, data))
+    listener.note(f"writing {run.path}")
     run.write_splits(plan.dataset)
     run.write(_first_record(plan, command))
     return _execute(run, plan, network, listener)
@@ -129,8 +133,12 @@ def resume(
     network = build_network(
         plan.backbone, len(dataset.classes), pretrained=plan.pretrained, seed=plan.seed
     )
+    listener = progress or Silence()
+    listener.note(f"resuming {run.path}")
+    for note in _describe(plan):
+        listener.note(note)
     run.update(status="running", commands=(*record.commands, command))
-    return _execute(run, plan, network, progress or Silence())
+    return _execute(run, plan, network, listener)
 
 
 def default_name(backbone: str, data: Path) -> str:
@@ -246,6 +254,7 @@ def _finish(training: Training) -> None:
     }
     if not all(math.isfinite(found.loss) for found in metrics.values()):
         raise RecipeError("training ended in weights that are not finite", hint="lower --lr")
+    _compare_with_head(training, metrics["validation"])
     save_model(run.model_folder, training.network, training.config)
     seconds = sum(training.seconds.values())
     run.update(
@@ -258,6 +267,17 @@ def _finish(training: Training) -> None:
         ),
     )
     shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def _compare_with_head(training: Training, final: ClassMetrics) -> None:
+    """Say so when training everything did not improve on the solved head."""
+    lines = [json.loads(line) for line in training.run.metrics_log.read_text().splitlines()]
+    solved = [line["validation_top1"] for line in lines if line["kind"] == "solve"]
+    if solved and lines[-1]["kind"] == "descend" and final.top1 <= solved[-1]:
+        training.progress.note(
+            f"note: gradient descent did not improve on the solved head (top-1 {solved[-1]:.3f}, "
+            f"now {final.top1:.3f}); with little data try --recipe linear-probe or finetune-few"
+        )
 
 
 def _require_same(

@@ -24,7 +24,7 @@ class StopFlag:
             RunInterruptedError: A signal came.
         """
         if self.signal is not None:
-            raise RunInterruptedError(f"stopped by {self.signal.name}", hint=resume)
+            raise RunInterruptedError(f"by {self.signal.name}, at a safe point", hint=resume)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def test_output_that_exists(zoo, photos, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "precious").write_text("data")
     outcome = zoo("finetune", NET, photos, *QUICK, "--output", tmp_path / "out")
-    fails(outcome, "exists; a run never overwrites anything", "--resume")
+    fails(outcome, "exists; a run never overwrites anything", "--output")
     assert (tmp_path / "out" / "precious").read_text() == "data"
 
 

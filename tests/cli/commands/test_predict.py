@@ -100,3 +100,21 @@ def test_an_unproved_export_is_used_with_a_note(zoo, own, photos):
     outcome = zoo(*arguments)
     assert outcome.code == 0
     assert "no passing verification of this ONNX file" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [("", "holds no path"), ("\0\udcff\n", "not a list of paths")]
+)
+def test_a_dash_wants_paths_one_a_line(zoo, exported, monkeypatch, given, reason):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    outcome = zoo("predict", exported.path, "-")
+    assert outcome.code == 1
+    assert reason in outcome.err
+
+
+def test_a_damaged_export_is_refused_with_the_way_to_a_new_one(zoo, own, photos):
+    path = own.model_folder / "onnx" / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+    outcome = zoo("predict", own.path, photos, "--runtime", "onnx")
+    assert outcome.code == 1
+    assert f"zoo export {own.path}" in outcome.err

@@ -36,3 +36,28 @@ def test_a_run_that_was_never_exported(zoo, own):
     outcome = zoo("verify", own.path)
     assert outcome.code == 1
     assert "zoo export" in outcome.err
+
+
+def test_a_change_too_small_to_matter_is_still_a_change(zoo, own):
+    """Within tolerance, and not the file that was exported."""
+    path = own.model_folder / "onnx" / "model.onnx"
+    proto = onnx.load(path)
+    proto.producer_name = "somebody else"
+    onnx.save(proto, path)
+    for _ in range(2):
+        outcome = zoo("verify", own.path)
+        assert outcome.code == 3
+        assert "L0 unchanged since export" in outcome.err
+    assert zoo("predict", own.path, "x.png", "--runtime", "onnx").code == 1
+
+
+def test_a_truncated_file_exits_three(zoo, own):
+    path = own.model_folder / "onnx" / "model.onnx"
+    path.write_bytes(path.read_bytes()[:1000])
+    outcome = zoo("verify", own.path)
+    assert outcome.code == 3
+    assert "model.onnx is not the model that was trained" in outcome.err
+
+
+def test_the_onnx_file_itself_may_be_named(zoo, own):
+    assert zoo("verify", own.model_folder / "onnx" / "model.onnx").code == 0
