@@ -49,6 +49,7 @@ class Descent:
         self.optimizer = build_optimizer(self.network, phase, trained)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.plan.device)
         self.last_saved = time.perf_counter()
+        self.score = ""
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class Descent:
         for images, labels in loader:
             self._descend(images, labels)
             if self.step % _LOOK_EVERY == 0:
-                figures = f"loss {self._mean_loss(epoch):.3f}"
+                figures = f"loss {self._mean_loss(epoch):.3f}{self.score}"
             progress.advance(len(images), figures)
             overdue = time.perf_counter() - self.last_saved > CHECKPOINT_EVERY_S
             within = self.step < (epoch + 1) * self.steps_per_epoch
@@ -121,6 +122,7 @@ class Descent:
         train_loss = self._mean_loss(epoch)
         self.loss_sum.zero_()
         metrics = self.training.validate()
+        self.score = f", validation top-1 {metrics.top1:.3f}"
         self.training.lap(self.name)
         line = {
             "phase": self.index,
