@@ -22,7 +22,8 @@ class _Speed(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Show the speed as soon as it is known."""
-        return Text(f"{task.speed:.0f} img/s" if task.speed else "", style="cyan")
+        speed = f"{task.speed:.0f} img/s" if task.speed else ""
+        return Text(speed, style="cyan", no_wrap=True)
 
 
 class TerminalProgress:
@@ -56,7 +57,7 @@ class TerminalProgress:
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=28),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             _Speed(),
             TimeRemainingColumn(elapsed_when_finished=True),

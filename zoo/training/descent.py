@@ -122,7 +122,7 @@ class Descent:
         train_loss = self._mean_loss(epoch)
         self.loss_sum.zero_()
         metrics = self.training.validate()
-        self.score = f", validation top-1 {metrics.top1:.3f}"
+        self.score = f", top-1 {metrics.top1:.3f}"
         self.training.lap(self.name)
         line = {
             "phase": self.index,
