@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from export.graph import OPSET, export_graph
+from export.samples import NUM_SAMPLES, choose_samples
 from export.verification import Verification
-from export.verify import NUM_SAMPLES, choose_samples, verify
+from export.verify import verify
 from zoo.data.dataset import Sample
 from zoo.data.folder import open_labelled
 from zoo.errors import RunError

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from export.graph import describe
 from export.parity import Parity, Tolerance, compare, tolerance_of
+from export.samples import Inputs, gather_inputs
 from export.session import OnnxModel, open_session
 from export.structure import Finding, examine_graph
 from export.verification import (
@@ -28,30 +29,20 @@ from export.verification import (
     verdict_of,
 )
 from zoo.data.dataset import Sample, labels_of
-from zoo.data.loading import load_prepared
 from zoo.errors import (
     DamagedFileError,
     ExportError,
-    UnreadableImagesError,
     VerificationError,
 )
 from zoo.hardware import exact_float32
-from zoo.inputs.contract import Preprocess
-from zoo.inputs.image import normalize
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
 from zoo.run import collect_versions
-from zoo.seeds import generator_for
 from zoo.storage import sha256_of_bytes
 from zoo.targets.classes import score_classes
 
 BATCH_SIZES = (1, 2, 7, 32)
 """The largest runs over all inputs, the others over those that float64 is computed for."""
-NUM_SAMPLES = 256
-"""Real images that a verification looks at unless told otherwise."""
-
-_NUM_FLOAT64 = 8
-"""Real images that run in float64 too, besides the edge inputs."""
 _SHAPE_ARITHMETIC = frozenset(
     (
         *("Shape", "Size", "Gather", "Concat", "Slice", "Squeeze", "Unsqueeze", "Reshape"),
@@ -62,21 +53,6 @@ _SHAPE_ARITHMETIC = frozenset(
 )
 """Operators that may stay on the CPU of a GPU session: ONNX Runtime keeps the arithmetic on
 sizes there by design (microsoft/onnxruntime#17930). Everything else there is a stray."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Inputs:
-    """Edge inputs, then real images, in the network's own format."""
-
-    pixel_values: Tensor
-    """float32 [N, 3, size, size]."""
-    names: list[str]
-    num_edges: int
-
-    @property
-    def num_probed(self) -> int:
-        """How many of them, from the first, run in float64 and in every batch size."""
-        return min(len(self.names), self.num_edges + _NUM_FLOAT64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +115,7 @@ def verify(
     structure = _verify_structure(model, folder, onnx_bytes, file, recorded_sha256)
     candidate = _open(onnx_bytes, model.device, file)
     with exact_float32():
-        inputs = _gather_inputs(samples, model.preprocess, workers, listener)
+        inputs = gather_inputs(samples, model.preprocess, workers, listener)
         reference = _run_reference(model, inputs, listener)
         answers = _run_candidate(candidate, inputs, len(model.classes), listener)
     levels: dict[str, Level] = {
@@ -162,12 +138,6 @@ def verify(
         versions=collect_versions()
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
     )
-
-
-def choose_samples(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
-    """Choose `count` samples, or all, evenly over a split that is sorted by class."""
-    count = min(count, len(samples))
-    return tuple(samples[at * len(samples) // count] for at in range(count))
 
 
 def _verify_structure(
@@ -204,40 +174,8 @@ def _no_model(file: str, reason: str) -> VerificationError:
     )
 
 
-def _gather_inputs(
-    samples: Sequence[Sample], contract: Preprocess, workers: int, progress: Progress
-) -> _Inputs:
-    edges = make_edge_inputs(contract)
-    paths = [sample.path for sample in samples]
-    images = [torch.stack(list(edges.values()))]
-    progress.start("decode", len(paths))
-    for batch in load_prepared(paths, contract, batch_size=32, workers=workers):
-        if batch.unreadable:
-            raise UnreadableImagesError({paths[at]: why for at, why in batch.unreadable.items()})
-        images.append(batch.pixel_values)
-        progress.advance(len(batch.indices))
-    progress.finish()
-    names = [*edges, *(f"{path.parent.name}/{path.name}" for path in paths)]
-    return _Inputs(torch.cat(images), names, len(edges))
-
-
-def make_edge_inputs(contract: Preprocess) -> dict[str, Tensor]:
-    """Make pictures that no photo is like: float32 [3, size, size] by name, normalised."""
-    size = contract.size
-    noise = torch.rand(3, size, size, generator=generator_for("verify", "noise"))
-    rows, columns = torch.arange(size).view(-1, 1), torch.arange(size).view(1, -1)
-    checks = ((rows + columns) % 2).float().expand(3, -1, -1)
-    pictures = {
-        "(black)": torch.zeros(3, size, size),
-        "(white)": torch.ones(3, size, size),
-        "(noise)": noise,
-        "(checkerboard)": checks,
-    }
-    return {name: normalize(picture * 255, contract) for name, picture in pictures.items()}
-
-
 @torch.inference_mode()
-def _run_reference(model: TrainedModel, inputs: _Inputs, progress: Progress) -> _Reference:
+def _run_reference(model: TrainedModel, inputs: Inputs, progress: Progress) -> _Reference:
     """Run PyTorch in float32 on everything, and in float64 on a few."""
     progress.start("PyTorch", len(inputs.names) + inputs.num_probed)
     outputs = []
@@ -256,7 +194,7 @@ def _run_reference(model: TrainedModel, inputs: _Inputs, progress: Progress) -> 
 
 
 def _run_candidate(
-    candidate: OnnxModel, inputs: _Inputs, num_classes: int, progress: Progress
+    candidate: OnnxModel, inputs: Inputs, num_classes: int, progress: Progress
 ) -> _Answers:
     """Run ONNX Runtime in every batch size; where it refuses, its logits are NaN."""
     counts = {
@@ -290,7 +228,7 @@ def _require_shape(logits: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _verify_parity(
-    model: TrainedModel, inputs: _Inputs, reference: _Reference, answers: _Answers
+    model: TrainedModel, inputs: Inputs, reference: _Reference, answers: _Answers
 ) -> ParityLevel:
     by_size: dict[int, Parity] = {
         size: compare(
@@ -330,7 +268,7 @@ def _verify_parity(
 
 def _verify_metric(
     model: TrainedModel,
-    inputs: _Inputs,
+    inputs: Inputs,
     reference: _Reference,
     answers: _Answers,
     samples: Sequence[Sample],

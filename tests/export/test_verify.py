@@ -8,7 +8,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from export.session import NodePlacement
-from export.verify import _verify_placement, choose_samples, make_edge_inputs, verify
+from export.verify import _verify_placement, verify
 from zoo.errors import VerificationError
 
 
@@ -171,21 +171,6 @@ def test_the_network_is_left_as_it_was(check, graph, model):
     before = copy.deepcopy(model.network.state_dict())
     check(graph)
     torch.testing.assert_close(model.network.state_dict(), before, rtol=0, atol=0)
-
-
-def test_edge_inputs_are_distinct_and_in_the_networks_range(model):
-    edges = make_edge_inputs(model.preprocess)
-    assert set(edges) == {"(black)", "(white)", "(noise)", "(checkerboard)"}
-    for picture in edges.values():
-        assert picture.shape == (3, 64, 64)
-        assert picture.min() >= -1
-        assert picture.max() <= 1
-
-
-def test_chosen_samples_spread_over_the_whole_split(evidence):
-    chosen = choose_samples(evidence.samples, 3)
-    assert [sample.label for sample in chosen] == [0, 1, 2]
-    assert choose_samples(evidence.samples, 10_000) == evidence.samples
 
 
 class Placed:
