@@ -16,6 +16,7 @@ from PIL import Image
 from export import Evidence, export_model, open_classifier
 from zoo import load_registry, open_dataset
 from zoo.backbones.network import build_network
+from zoo.backbones.sources import fetch_weights
 from zoo.hardware import keep_freed_memory
 from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
 
@@ -65,7 +66,8 @@ def main() -> None:
                 zoo_version="benchmark",
             )
             folder = Path(place, name)
-            network = build_network(backbone, 2, pretrained=config.pretrained, seed=0)
+            weights = fetch_weights(backbone.weights).path if config.pretrained else None
+            network = build_network(backbone, 2, weights=weights)
             save_model(folder, network, config)
             model = open_classifier(folder, "torch", "cpu")
             assert isinstance(model, TrainedModel)

@@ -17,7 +17,7 @@ from zoo.registry import load_registry
 if sys.argv[1] == "kept": keep_freed_memory()
 torch.set_num_threads(int(sys.argv[2]))
 entry = load_registry().backbone("efficientnet_lite0")
-network = build_network(entry, 10, pretrained=False, seed=0).place(torch.device("cpu"))
+network = build_network(entry, 10).place(torch.device("cpu"))
 network.freeze_except(frozenset(entry.stages), "frozen")
 network.train()
 optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)

@@ -13,9 +13,12 @@ from cli.commands import (
     doctor,
     evaluate,
     export,
+    fetch,
     finetune,
     list_entries,
     predict,
+    register,
+    registry,
     show,
     verify,
 )
@@ -30,11 +33,14 @@ app = typer.Typer(
 )
 app.command("list")(list_entries.list_entries)
 app.command("show")(show.show)
+app.command("fetch")(fetch.fetch)
 app.command("finetune")(finetune.finetune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
+app.command("register")(register.register)
+app.add_typer(registry.app, name="registry")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
@@ -44,6 +50,8 @@ def main() -> None:
     # Read once, when torch is first imported: threads that wait then sleep instead of taking
     # a core from whoever else computes on this machine, zoo's own decoders among them.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # The Hub's client announces each of its retries; zoo reports what came of them.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app()

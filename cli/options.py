@@ -24,6 +24,14 @@ class Runtime(str, Enum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+RegistryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--registry",
+        metavar="FILE|hub:ORG/NAME",
+        help="Another registry, laid over the built-in, the user's and the project's.",
+    ),
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda or cuda:1. auto takes a GPU if it can.")
 ]

@@ -10,6 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+_MANY = 300
+"""Rows beyond which nobody looks at a table's frame."""
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
@@ -24,19 +27,37 @@ def print_json_line(value: Any) -> None:
 def print_table(
     columns: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[str] = ()
 ) -> None:
-    """Print a table; the columns named in `right` are numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    """Print a table; the columns named in `right` are numbers.
+
+    Into a pipe, and where there is much, it is printed line by line as it is: rich measures
+    and folds every cell, which takes seconds for thousands.
+    """
+    lines = [list(columns), *(list(row) for row in rows)]
     numbers = set(right)
-    for name in columns:
+    if len(lines) > _MANY or not _console().is_terminal:
+        _print_plain(lines, numbers)
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in lines[0]:
         table.add_column(
             name,
             justify="right" if name in numbers else "left",
             no_wrap=name in numbers,
             overflow="fold",
         )
-    for row in rows:
+    for row in lines[1:]:
         table.add_row(*row)
     _console().print(table, markup=False)
+
+
+def _print_plain(lines: list[list[str]], numbers: set[str]) -> None:
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for cell, width, column in zip(line, widths, lines[0], strict=True)
+        )
+        print("  ".join(cells).rstrip())
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -52,6 +73,11 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 def print_line(text: str = "") -> None:
     """Print a line of a result."""
     _console().print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a line beside the result, on stderr."""
+    Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True, style="dim")
 
 
 def _console() -> Console:

@@ -2,6 +2,7 @@
 
 ZooError                        exit code 1: the user or the environment
 ├── RegistryError               the catalogue itself is wrong
+│   ├── BrokenRegistryError     a registry file with mistakes; all of them are listed
 │   ├── UnknownBackboneError    no such backbone
 │   └── UnknownRecipeError      no such recipe
 ├── RecipeError                 a recipe that does not fit the backbone, the data or itself
@@ -19,7 +20,7 @@ ZooError                        exit code 1: the user or the environment
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -37,6 +38,20 @@ class ZooError(Exception):
 
 class RegistryError(ZooError):
     """The catalogue does not hold what was asked of it, or is not well formed."""
+
+
+class BrokenRegistryError(RegistryError):
+    """A registry file that cannot be used; every mistake in it is listed."""
+
+    def __init__(self, origin: str, mistakes: Sequence[str]) -> None:
+        listing = "\n".join(f"  {mistake}" for mistake in mistakes)
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        super().__init__(
+            f"{origin} has {count}:\n{listing}",
+            hint="mend the file; `zoo registry check FILE` lists what is left, and an editor that "
+            "is given `zoo registry schema` checks while you type",
+        )
+        self.mistakes = tuple(mistakes)
 
 
 def _nearest(name: str, known: Iterable[str], command: str) -> str:

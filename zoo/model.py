@@ -53,6 +53,8 @@ class ModelConfig:
     pretrained: bool
     """Whether training started from the backbone's weights."""
     zoo_version: str
+    notes: tuple[str, ...] = ()
+    """What whoever uses the model has to know, such as the weights' licence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +107,7 @@ def load_config(folder: Path) -> ModelConfig:
     try:
         return TypeAdapter(ModelConfig).validate_json(path.read_bytes())
     except ValidationError as cause:
-        raise DamagedFileError(path, f"\n{list_mistakes(cause)}") from cause
+        raise DamagedFileError(path, "\n" + "\n".join(list_mistakes(cause))) from cause
 
 
 def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel:
@@ -117,7 +119,7 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     """
     config = load_config(folder)
     path = check_file(folder, WEIGHTS)
-    network = build_network(config.backbone, len(config.target.classes), pretrained=False, seed=0)
+    network = build_network(config.backbone, len(config.target.classes))
     try:
         network.load_library_state(load_file(path))
     except (SafetensorError, RuntimeError) as cause:

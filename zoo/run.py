@@ -66,6 +66,10 @@ class RunRecord:
     """With all that the command line changed."""
     preprocess: Preprocess
     pretrained: bool
+    origin: str = ""
+    """Where the backbone's facts came from."""
+    assumptions: tuple[str, ...] = ()
+    """What nobody stated of the backbone and zoo took to be so."""
     data: DataRecord
     seed: int
     device: str
@@ -114,7 +118,7 @@ class Run:
         try:
             return TypeAdapter(RunRecord).validate_json(path.read_bytes())
         except ValidationError as cause:
-            raise DamagedFileError(path, f"\n{list_mistakes(cause)}") from cause
+            raise DamagedFileError(path, "\n" + "\n".join(list_mistakes(cause))) from cause
 
     def write(self, record: RunRecord) -> None:
         """Replace `run.json`."""

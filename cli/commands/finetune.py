@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import DeviceOption, WorkersOption
+from cli.options import DeviceOption, RegistryOption, WorkersOption
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -25,7 +25,13 @@ class PrecisionChoice(str, Enum):
 
 
 def finetune(
-    backbone: Annotated[str | None, typer.Argument(help="A name that `zoo list` shows.")] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Argument(
+            help="A name that `zoo list` shows, timm/NAME, torchvision/NAME, hf-hub:org/name, "
+            "or a run or model folder."
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Argument(help="A folder with one sub-folder a class; train, val and test optional."),
@@ -63,12 +69,14 @@ def finetune(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on without files that cannot be read.")
     ] = False,
+    registry: RegistryOption = None,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Start from nothing instead of pretraining.")
     ] = False,
 ) -> None:
     """Fine-tune a pretrained backbone on a folder of labelled images."""
     from cli.progress import TerminalProgress
+    from zoo.registry import load_registry
     from zoo.training import finetune as training
     from zoo.training.plan import Settings
 
@@ -97,7 +105,13 @@ def finetune(
             raise typer.BadParameter("needs a BACKBONE and a DATA folder, or --resume")
         else:
             run = training.finetune(
-                backbone, data, settings, output=output, progress=progress, command=command
+                backbone,
+                data,
+                settings,
+                output=output,
+                registry=load_registry(registry or ()),
+                progress=progress,
+                command=command,
             )
     _summarise(run)
 

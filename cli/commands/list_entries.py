@@ -1,50 +1,179 @@
-"""`zoo list`: what the registry holds."""
+"""`zoo list`: what the registry holds, filtered and sorted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Format, FormatOption
+from cli.options import Format, FormatOption, RegistryOption
 
 if TYPE_CHECKING:
-    from zoo.registry import Backbone
+    from zoo.registry import Backbone, Registry
+
+_SUFFIXES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "b": 1_000_000_000}
+
+
+class Column(str, Enum):
+    """What backbones can be sorted by."""
+
+    NAME = "name"
+    FAMILY = "family"
+    PARAMS = "params"
+    MACS = "macs"
+    SIZE = "size"
+    FEATURES = "features"
+    TOP1 = "top1"
+    SOURCE = "source"
+    LICENSE = "license"
+    TASK = "task"
+
+
+class Cost(str, Enum):
+    """What accuracy is weighed against."""
+
+    MACS = "macs"
+    PARAMS = "params"
+
+
+def parse_count(text: str) -> int:
+    """Read `25M` or `1.5G` as a number."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgb]?)", text.strip().lower())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no number; write 25M, 1.5G or 4000000")
+    return round(float(match[1]) * _SUFFIXES[match[2]])
+
+
+def _count(flag: str, what: str) -> Any:
+    return typer.Option(flag, parser=parse_count, metavar="N", help=what)
 
 
 def list_entries(
-    contains: Annotated[str, typer.Argument(help="Keep names containing this text.")] = "",
+    text: Annotated[str, typer.Argument(help="Words in the name, summary, family or notes.")] = "",
     recipes: Annotated[bool, typer.Option("--recipes", help="List recipes instead.")] = False,
+    task: Annotated[
+        str | None, typer.Option(help="image-classification or image-feature-extraction.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Such as resnet.")] = None,
+    license_: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            help="permissive, copyleft, non-commercial, custom, or an SPDX identifier.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="torchvision, hub, package, url, local or none.")
+    ] = None,
+    min_params: Annotated[int | None, _count("--min-params", "At least, such as 5M.")] = None,
+    max_params: Annotated[int | None, _count("--max-params", "At most, such as 25M.")] = None,
+    min_macs: Annotated[int | None, _count("--min-macs", "At least, such as 300M.")] = None,
+    max_macs: Annotated[int | None, _count("--max-macs", "At most, such as 4.5G.")] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="Only what needs no download any more.")
+    ] = False,
+    sort: Annotated[Column | None, typer.Option(help="Sort by a column.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Sort the other way round.")] = False,
+    pareto: Annotated[
+        bool,
+        typer.Option("--pareto", help="Only what nothing beats in accuracy at its cost or less."),
+    ] = False,
+    cost: Annotated[Cost, typer.Option(help="What --pareto counts as cost.")] = Cost.MACS,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --pareto: draw it into this .png or .svg.")
+    ] = None,
+    registry: RegistryOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
-    """List backbones, or recipes, by name."""
-    from cli import render
-    from zoo.registry import Backbone, load_registry, to_data
+    """List backbones, or recipes.
 
-    registry = load_registry()
-    entries = registry.recipes if recipes else registry.backbones
-    chosen = [entry for name, entry in entries.items() if contains.lower() in name.lower()]
+    Accuracy is ImageNet-1k top-1 as published; `zoo show NAME` says where.
+    """
+    from cli import render
+    from zoo.registry import load_registry, to_data
+    from zoo.registry.search import Query, pareto_front, search, sort_by
+
+    if plot is not None and (not pareto or plot.suffix.lower() not in (".png", ".svg")):
+        raise typer.BadParameter("--plot FILE.png or FILE.svg draws what --pareto shows")
+    catalogue = load_registry(registry or ())
+    if recipes:
+        _list_recipes(catalogue, text, fmt)
+        return
+    query = Query(
+        text=text,
+        task=task,
+        family=family,
+        license=license_,
+        source=source,
+        min_params=min_params,
+        max_params=max_params,
+        min_macs=min_macs,
+        max_macs=max_macs,
+    )
+    matching = search(catalogue.backbones.values(), query)
+    if here:
+        from zoo.backbones.sources import is_here
+
+        matching = [entry for entry in matching if is_here(entry.weights)]
+    chosen = pareto_front(matching, cost.value) if pareto else matching
+    if sort is not None or reverse:
+        chosen = sort_by(chosen, (sort or Column.NAME).value, reverse=reverse)
+    if plot is not None:
+        from cli.pareto_plot import draw
+
+        draw(plot, matching, cost.value)
     if fmt is Format.JSON:
         render.print_json([to_data(entry) for entry in chosen])
-        return
-    if recipes:
-        render.print_table(("recipe", "summary"), [(e.name, e.summary) for e in chosen])
-        return
-    render.print_table(
-        ("backbone", "params", "GMACs", "px", "top-1", "weights", "licence"),
-        [_row(entry) for entry in chosen if isinstance(entry, Backbone)],
-        right=("params", "GMACs", "px", "top-1"),
-    )
+    elif chosen:
+        render.print_table(
+            ("backbone", "params", "GMACs", "px", "top-1", "weights", "licence"),
+            [_row(entry) for entry in chosen],
+            right=("params", "GMACs", "px", "top-1"),
+        )
+    _comment(len(chosen), len(matching), len(catalogue.backbones), plot)
+
+
+def _comment(chosen: int, matching: int, total: int, plot: Path | None) -> None:
+    """Say on stderr how much was left out, and where the picture is."""
+    from cli import render
+
+    if not matching:
+        render.note(f"none of {total} backbones matches; leave a filter out")
+    elif chosen < matching:
+        render.note(f"{chosen} of {matching} backbones are on the front")
+    elif matching < total:
+        render.note(f"{matching} of {total} backbones")
+    if plot is not None:
+        render.note(f"drawn in {plot}")
+
+
+def _list_recipes(catalogue: Registry, text: str, fmt: Format) -> None:
+    from cli import render
+    from zoo.registry import to_data
+
+    chosen = [
+        recipe
+        for recipe in catalogue.recipes.values()
+        if text.lower() in f"{recipe.name} {recipe.summary}".lower()
+    ]
+    if fmt is Format.JSON:
+        render.print_json([to_data(recipe) for recipe in chosen])
+    else:
+        render.print_table(("recipe", "summary"), [(r.name, r.summary) for r in chosen])
 
 
 def _row(backbone: Backbone) -> tuple[str, ...]:
-    top1 = [result.value for result in backbone.results if result.metric == "top1"]
+    weights = backbone.weights
+    flag = " (non-commercial)" if weights.terms == "non-commercial" else ""
     return (
         backbone.name,
         f"{backbone.num_params / 1e6:.1f} M",
         f"{backbone.macs / 1e9:.2f}",
         str(backbone.preprocess.size),
-        f"{top1[0]:.1%}" if top1 else "–",
-        backbone.weights.source,
-        backbone.weights.license,
+        f"{backbone.top1:.1%}" if backbone.top1 is not None else "–",
+        weights.source,
+        f"{weights.license}{flag}",
     )

@@ -108,7 +108,7 @@ def test_large_networks_with_random_weights_pass_verification(name, finished, ev
         pretrained=False,
         zoo_version="0",
     )
-    network = build_network(backbone, 3, pretrained=False, seed=0).eval()
+    network = build_network(backbone, 3).eval()
     model = TrainedModel(network, config, torch.device("cpu"))
     content = export_graph(model, finished.model_folder)
     samples = (evidence.samples * 128)[:16]

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import timm
-import torchvision
-from torch import nn
+from torch import Tensor, nn
 
-_AUXILIARY_FREE = {"aux_logits": False, "init_weights": False}
-_TORCHVISION_OPTIONS: Mapping[str, Mapping[str, bool]] = {"inception_v3": _AUXILIARY_FREE}
-"""What a torchvision architecture needs beyond its name."""
+from zoo.backbones import timm_networks, torchvision_networks
+from zoo.errors import RegistryError
 
-
-def build_torchvision(architecture: str) -> nn.Module:
-    """Build a torchvision network of 1,000 classes with random weights."""
-    options = _TORCHVISION_OPTIONS.get(architecture, {})
-    network: nn.Module = torchvision.models.get_model(architecture, weights=None, **options)
-    return network
+State = dict[str, Tensor]
 
 
-def build_timm(architecture: str) -> nn.Module:
-    """Build a timm network of 1,000 classes with random weights."""
-    network: nn.Module = timm.create_model(architecture, pretrained=False)
-    return network
+def _as_it_is(state: State, _: nn.Module) -> State:
+    return state
 
 
-BUILDERS: Mapping[str, Callable[[str], nn.Module]] = {
-    "timm": build_timm,
-    "torchvision": build_torchvision,
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """How one family of networks is built."""
+
+    build: Callable[[str, int], nn.Module]
+    """(architecture, number of classes) -> a network with random weights."""
+    adapt: Callable[[State, nn.Module], State] = _as_it_is
+    """Brings published weights into the form that the network has, where they differ."""
+
+
+BUILDERS: Mapping[str, Builder] = {
+    "timm": Builder(timm_networks.build, timm_networks.adapt),
+    "torchvision": Builder(torchvision_networks.build),
 }
+
+
+def find_builder(name: str) -> Builder:
+    """Look a builder up.
+
+    Raises:
+        RegistryError: There is none of that name.
+    """
+    if name not in BUILDERS:
+        raise RegistryError(
+            f"no builder named {name!r}; zoo has {', '.join(BUILDERS)}",
+            hint="docs/new-architecture.md shows how to add one",
+        )
+    return BUILDERS[name]

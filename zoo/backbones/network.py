@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.backbones.builders import BUILDERS
+from zoo.backbones.builders import find_builder
 from zoo.backbones.weights import load_pretrained
 from zoo.errors import RecipeError
 from zoo.recipes import BatchNorm, DescendPhase
@@ -105,23 +106,25 @@ class Network(nn.Module):
         )
 
 
-def build_network(backbone: Backbone, num_classes: int, *, pretrained: bool, seed: int) -> Network:
+def build_network(
+    backbone: Backbone, num_classes: int, *, weights: Path | None = None, seed: int = 0
+) -> Network:
     """Build the network of a registry entry with a fresh head.
 
     Args:
         backbone: The registry's entry.
         num_classes: Outputs of the head.
-        pretrained: Load the entry's weights; otherwise they are random.
+        weights: The entry's weights as `fetch_weights` checked them; without, they are random.
         seed: Of the random weights.
 
     Raises:
-        WeightsError: The pretrained weights cannot be had.
+        WeightsError: The pretrained weights cannot be read, or do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        body = BUILDERS[backbone.builder](backbone.architecture)
-        if pretrained:
-            load_pretrained(body, backbone)
+        body = find_builder(backbone.builder).build(backbone.architecture, backbone.num_classes)
+        if weights is not None:
+            load_pretrained(body, backbone, weights)
         body.set_submodule(backbone.classifier, nn.Identity())
         return Network(body, backbone, num_classes)
 

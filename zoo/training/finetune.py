@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 
+from zoo.backbones.describe import plain_name
 from zoo.backbones.network import Network, build_network
+from zoo.backbones.sources import fetch_weights
 from zoo.data.dataset import SplitName
-from zoo.data.folder import open_dataset
 from zoo.errors import RecipeError, RunError, RunInterruptedError
 from zoo.evaluation import evaluate
-from zoo.hardware import keep_freed_memory, resolve_device, resolve_precision, resolve_workers
+from zoo.hardware import keep_freed_memory, resolve_device, resolve_workers
 from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
 from zoo.progress import Progress, Silence
-from zoo.registry import Registry, load_registry
+from zoo.registry import Lock, Registry, load_registry
 from zoo.run import (
     DataRecord,
     Run,
@@ -36,6 +37,7 @@ from zoo.training.context import Training
 from zoo.training.interruption import stop_on_signals
 from zoo.training.loop import run_phases
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
+from zoo.training.prepare import default_name, describe_plan, prepare, warnings_of
 
 
 def finetune(
@@ -45,6 +47,7 @@ def finetune(
     *,
     output: Path | None = None,
     registry: Registry | None = None,
+    lock: Lock | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
@@ -54,11 +57,13 @@ def finetune(
     that their figures stay an honest estimate.
 
     Args:
-        backbone: A name in the registry.
+        backbone: A name in the registry, `timm/NAME`, `torchvision/NAME`, `hf-hub:org/name`, or
+            a run or model folder.
         data: A folder with one sub-folder a class.
         settings: What differs from the recipe's and the backbone's defaults.
         output: The run folder to make; by default `runs/BACKBONE-FOLDER`.
-        registry: Another catalogue than the built-in one.
+        registry: Another catalogue than `load_registry` gives.
+        lock: Remembers what weights fetched from elsewhere were; by default `zoo.lock`.
         progress: Hears what happens.
         command: The command line, for the record.
 
@@ -69,9 +74,11 @@ def finetune(
     """
     listener = progress or Silence()
     require_free(output)
-    plan = _make_plan(backbone, data, settings or Settings(), registry or load_registry(), listener)
+    plan = prepare(
+        backbone, data, settings or Settings(), registry or load_registry(), lock, listener
+    )
     network = build_network(
-        plan.backbone, len(plan.dataset.classes), pretrained=plan.pretrained, seed=plan.seed
+        plan.backbone, len(plan.dataset.classes), weights=plan.weights, seed=plan.seed
     )
     run = create_run(output, default_name(backbone, data))
     listener.note(f"writing {run.path}")
@@ -127,69 +134,20 @@ def resume(
         device=resolve_device(record.device),
         precision=record.precision,
         workers=resolve_workers(settings.workers, resolve_device(record.device)),
-        pretrained=record.pretrained,
+        weights=fetch_weights(record.backbone.weights).path if record.pretrained else None,
+        origin=record.origin,
+        assumptions=record.assumptions,
     )
     torch.set_num_threads(record.threads)
     network = build_network(
-        plan.backbone, len(dataset.classes), pretrained=plan.pretrained, seed=plan.seed
+        plan.backbone, len(dataset.classes), weights=plan.weights, seed=plan.seed
     )
     listener = progress or Silence()
     listener.note(f"resuming {run.path}")
-    for note in _describe(plan):
-        listener.note(note)
+    for line in describe_plan(plan):
+        listener.note(line)
     run.update(status="running", commands=(*record.commands, command))
     return _execute(run, plan, network, listener)
-
-
-def default_name(backbone: str, data: Path) -> str:
-    """Name a run after its backbone and its data folder."""
-    return f"{backbone}-{data.expanduser().resolve().name}"
-
-
-def _make_plan(
-    name: str, data: Path, settings: Settings, registry: Registry, progress: Progress
-) -> Plan:
-    """Resolve and check everything, from the cheapest to the dearest."""
-    backbone = registry.backbone(name)
-    recipe = registry.recipe(settings.recipe or backbone.recipe)
-    recipe = adapt_recipe(recipe, backbone, settings)
-    preprocess = adapt_preprocess(backbone, settings.img_size)
-    device = resolve_device(settings.device)
-    precision = resolve_precision(settings.precision, device)
-    progress.note(f"reading {data}")
-    dataset = open_dataset(
-        data,
-        val=settings.val,
-        val_split=0.2 if settings.val_split is None else settings.val_split,
-        seed=recipe.seed,
-        skip_bad=settings.skip_bad,
-    )
-    plan = Plan(
-        backbone=backbone,
-        recipe=recipe,
-        preprocess=preprocess,
-        dataset=dataset,
-        device=device,
-        precision=precision,
-        workers=resolve_workers(settings.workers, device),
-        pretrained=settings.pretrained,
-    )
-    for note in _describe(plan):
-        progress.note(note)
-    return plan
-
-
-def _describe(plan: Plan) -> list[str]:
-    counts = ", ".join(f"{len(samples)} {split}" for split, samples in plan.dataset.splits.items())
-    lines = [
-        f"{len(plan.dataset.classes)} classes, images: {counts}",
-        *(f"note: {note}" for note in plan.dataset.notes),
-        f"{plan.backbone.name} at {plan.preprocess.size} px, recipe {plan.recipe.name}, "
-        f"{plan.device} in {plan.precision}, seed {plan.seed}",
-    ]
-    if not plan.pretrained:
-        lines.append("note: RANDOM WEIGHTS, nothing pretrained is used")
-    return lines
 
 
 def _first_record(plan: Plan, command: str) -> RunRecord:
@@ -201,6 +159,8 @@ def _first_record(plan: Plan, command: str) -> RunRecord:
         recipe=plan.recipe,
         preprocess=plan.preprocess,
         pretrained=plan.pretrained,
+        origin=plan.origin,
+        assumptions=plan.assumptions,
         data=DataRecord(
             root=str(dataset.root),
             fingerprint=dataset.fingerprint,
@@ -226,6 +186,7 @@ def _execute(run: Run, plan: Plan, network: Network, progress: Progress) -> Run:
         recipe=plan.recipe.name,
         pretrained=plan.pretrained,
         zoo_version=zoo_version(),
+        notes=tuple(warnings_of(plan)),
     )
     if plan.device.type == "cpu":
         keep_freed_memory()
@@ -287,7 +248,7 @@ def _require_same(
     recipe = adapt_recipe(record.recipe, record.backbone, settings)
     preprocess = adapt_preprocess(record.backbone, settings.img_size or record.preprocess.size)
     given = {
-        "backbone": (backbone, record.backbone.name),
+        "backbone": (backbone and plain_name(backbone), record.backbone.name),
         "data": (data and str(data.expanduser().resolve()), record.data.root),
         "--recipe": (settings.recipe, record.recipe.name),
         "--epochs, --lr, --batch-size or --seed": (recipe, record.recipe),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,7 +58,17 @@ class Plan:
     device: torch.device
     precision: Precision
     workers: int
-    pretrained: bool
+    weights: Path | None = None
+    """The checked file that training starts from; without, it starts from random weights."""
+    origin: str = ""
+    """Where the backbone's facts came from."""
+    assumptions: tuple[str, ...] = ()
+    """What nobody stated of the backbone and zoo took to be so."""
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether training starts from the backbone's weights."""
+        return self.weights is not None
 
     @property
     def seed(self) -> int:
@@ -66,11 +77,12 @@ class Plan:
 
     @property
     def train_preprocess(self) -> Preprocess:
-        """The contract at the size of training images, a multiple of 32 px."""
+        """The contract at the size of training images, a multiple of 32 px and of its step."""
         if self.backbone.fixed_size:
             return self.preprocess
-        size = round(self.preprocess.size * self.recipe.augment.size_ratio / _STRIDE) * _STRIDE
-        size = max(size, _STRIDE, self.backbone.min_size)
+        stride = math.lcm(_STRIDE, self.backbone.size_step)
+        size = round(self.preprocess.size * self.recipe.augment.size_ratio / stride) * stride
+        size = max(size, stride, self.backbone.min_size)
         return self.preprocess.at_size(min(size, self.preprocess.size))
 
 
@@ -121,6 +133,13 @@ def adapt_preprocess(backbone: Backbone, img_size: int | None) -> Preprocess:
         )
     if img_size < backbone.min_size:
         raise RecipeError(f"{backbone.name} takes images of {backbone.min_size} px and more")
+    if img_size % backbone.size_step:
+        step = backbone.size_step
+        nearest = max(round(img_size / step), -(-backbone.min_size // step)) * step
+        raise RecipeError(
+            f"{backbone.name} takes images of a multiple of {step} px, not {img_size}",
+            hint=f"--img-size {nearest}",
+        )
     return backbone.preprocess.at_size(img_size)
 
 

@@ -3,7 +3,7 @@ import json
 
 def test_a_backbone_is_shown_with_its_origin_and_stages(zoo):
     out = zoo("show", "efficientnet_lite0").out
-    for fact in ("4,652,008", "apache-2.0", "blocks6", "arXiv:1905.11946", "57934424"):
+    for fact in ("4,652,008", "apache-2.0", "stage7", "arXiv:1905.11946", "57934424"):
         assert fact in out
 
 

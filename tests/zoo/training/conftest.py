@@ -54,7 +54,7 @@ def training(plan, tmp_path):
     return Training(
         run=Run(tmp_path / "run"),
         plan=plan,
-        network=build_network(plan.backbone, 3, pretrained=False, seed=0),
+        network=build_network(plan.backbone, 3),
         config=config,
         progress=Silence(),
         stop=StopFlag(),

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from zoo.backbones.network import build_network
+from zoo.backbones.sources import fetch_weights
 from zoo.errors import DamagedFileError, DataError, RunError, UnreadableImagesError, WeightsError
 from zoo.registry import load_registry
 from zoo.run import Run
@@ -86,9 +87,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(photos):
 
 
 def test_a_probe_leaves_the_backbone_bit_identical(finished):
-    pretrained = build_network(
-        load_registry().backbone("efficientnet_lite0"), 3, pretrained=True, seed=0
-    )
+    entry = load_registry().backbone("efficientnet_lite0")
+    pretrained = build_network(entry, 3, weights=fetch_weights(entry.weights).path)
     trained = weights(finished)
     for name, value in pretrained.library_state().items():
         assert torch.equal(trained[name], value) != name.startswith("classifier.")

@@ -12,14 +12,14 @@ PHASE = DescendPhase(train="all", epochs=1, lr=1.0, layer_decay=0.5, weight_deca
 
 @pytest.fixture
 def network(backbone):
-    return build_network(backbone, 3, pretrained=False, seed=0)
+    return build_network(backbone, 3)
 
 
 def test_each_stage_learns_slower_than_the_one_above(network, backbone):
     rates = stage_learning_rates(network, PHASE, frozenset(backbone.stages))
     assert list(rates) == [*backbone.stages, "head"]
     assert rates["head"] == rates["neck"] == 1.0
-    assert rates["blocks6"] == 0.5
+    assert rates["stage7"] == 0.5
     assert rates["stem"] == 0.5**8
 
 

@@ -1,0 +1,92 @@
+"""A file from anywhere on the web: resumable, one process at a time, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from filelock import FileLock
+from huggingface_hub.constants import is_offline_mode
+from tqdm.auto import tqdm
+
+_CHUNK = 1 << 20
+_TIMEOUT_S = 30
+_RANGE_NOT_SATISFIABLE = 416
+
+
+def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
+    """Download a file, continuing what an earlier attempt left beside its place.
+
+    A dropped connection is taken up again as long as each attempt brings something. Proxies
+    are those of the environment; `HF_HUB_OFFLINE` forbids the network here as well.
+
+    Args:
+        url: An http or https address.
+        path: Where the file shall lie.
+        check: Raises if the downloaded file is not the right one; it is then deleted.
+
+    Raises:
+        OSError: The network or the server fails; what has come so far is kept.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with FileLock(path.with_name(f"{path.name}.lock")):
+        if path.exists():
+            return
+        if is_offline_mode():
+            raise ConnectionError("HF_HUB_OFFLINE is set")
+        while not _continue(url, part):
+            pass
+        try:
+            check(part)
+        except BaseException:
+            part.unlink()
+            raise
+        part.replace(path)
+
+
+def _continue(url: str, part: Path) -> bool:
+    """Append what is missing; tell whether the file is complete.
+
+    Raises:
+        OSError: Nothing came.
+    """
+    begun = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={begun}-"} if begun else {}
+    if not url.startswith(("https://", "http://")):
+        raise ValueError(f"{url} is no http address")
+    try:
+        with urlopen(Request(url, headers=headers), timeout=_TIMEOUT_S) as response:  # noqa: S310
+            return _append(response, part, begun)
+    except HTTPError as refusal:
+        if refusal.code == _RANGE_NOT_SATISFIABLE and begun:
+            return True
+        raise
+    except (OSError, HTTPException) as cause:
+        come = part.stat().st_size if part.exists() else 0
+        if come > begun:
+            return False
+        reason = cause.reason if isinstance(cause, URLError) else cause
+        raise ConnectionError(str(reason) or type(cause).__name__) from cause
+
+
+def _append(response: HTTPResponse, part: Path, begun: int) -> bool:
+    resumed = response.status == 206
+    begun = begun if resumed else 0
+    length = response.headers.get("Content-Length")
+    total = begun + int(length) if length else None
+    with (
+        part.open("ab" if resumed else "wb") as file,
+        tqdm(
+            desc=part.stem, total=total, initial=begun, unit="B", unit_scale=True, disable=None
+        ) as bar,
+    ):
+        while chunk := response.read(_CHUNK):
+            file.write(chunk)
+            bar.update(len(chunk))
+    if total is not None and part.stat().st_size < total:
+        raise ConnectionError(f"the connection ended after {part.stat().st_size:,} bytes")
+    return True

@@ -1,0 +1,68 @@
+"""What a name means: an entry of the registry, a library's network, a repository, a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from zoo.errors import UnknownBackboneError
+from zoo.registry import Found, Registry
+
+
+def find_backbone(name: str, registry: Registry) -> Found:
+    """Find what a name means.
+
+    Args:
+        name: An entry of the registry, `timm/NAME`, `torchvision/NAME[.WEIGHTS]`,
+            `hf-hub:org/name[@revision]`, or a run or model folder.
+        registry: Is asked first.
+
+    Raises:
+        UnknownBackboneError: It means nothing; the hint has the nearest entry.
+        RegistryError: The library, repository or folder does not hold such a network.
+    """
+    if name in registry.backbones:
+        return Found(registry.backbones[name], registry.origins[name])
+    for prefix, describe in PREFIXES.items():
+        if name.startswith(prefix):
+            return describe(name.removeprefix(prefix))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _in_folder(folder)
+    raise UnknownBackboneError(name, registry.backbones)
+
+
+# Each way to describe a network is imported when it is first gone: they need torch, and an
+# entry of the registry does not.
+
+
+def _on_the_hub(name: str) -> Found:
+    from zoo.backbones.timm_entries import describe_repository
+
+    return describe_repository(name)
+
+
+def _in_timm(name: str) -> Found:
+    from zoo.backbones.timm_entries import describe_timm
+
+    return describe_timm(name)
+
+
+def _in_torchvision(name: str) -> Found:
+    from zoo.backbones.torchvision_entries import describe_torchvision
+
+    return describe_torchvision(name)
+
+
+def _in_folder(folder: Path) -> Found:
+    from zoo.backbones.folder_entries import describe_folder
+
+    return describe_folder(folder)
+
+
+PREFIXES: Mapping[str, Callable[[str], Found]] = {
+    "hf-hub:": _on_the_hub,
+    "timm/": _in_timm,
+    "torchvision/": _in_torchvision,
+}
+"""What stands before names that are not the registry's."""

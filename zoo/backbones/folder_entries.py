@@ -1,0 +1,74 @@
+"""Entries for models in folders: what zoo trained, or what timm saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from zoo.backbones.describe import plain_name
+from zoo.backbones.measure import build_on_meta, measure
+from zoo.backbones.timm_entries import from_config_file
+from zoo.errors import RegistryError
+from zoo.manifest import check_file
+from zoo.model import WEIGHTS, load_config
+from zoo.registry import Found
+from zoo.storage import sha256_of
+
+
+def describe_folder(folder: Path) -> Found:
+    """Describe a run folder, a model folder, or a folder in timm's layout."""
+    for model in (folder, folder / "model"):
+        if (model / "zoo_config.json").exists():
+            return _from_model_folder(model, str(folder))
+    if (folder / "config.json").exists():
+        file = folder / "model.safetensors"
+        if not file.exists():
+            raise RegistryError(f"{folder} holds a config.json, but no model.safetensors")
+        weights = {
+            "source": "local",
+            "location": str(folder.resolve()),
+            "file": file.name,
+            "sha256": sha256_of(file),
+            "bytes": file.stat().st_size,
+        }
+        return from_config_file(folder / "config.json", folder.name, weights, str(folder))
+    raise RegistryError(
+        f"{folder} is neither a run folder nor a model folder",
+        hint="give a folder with a zoo_config.json, or with timm's config.json and "
+        "model.safetensors",
+    )
+
+
+def _from_model_folder(model: Path, origin: str) -> Found:
+    config = load_config(model)
+    path = check_file(model, WEIGHTS)
+    parent = config.backbone
+    weights = replace(
+        parent.weights,
+        source="local",
+        location=str(model.resolve()),
+        file=WEIGHTS,
+        revision=None,
+        requirement=None,
+        match="name",
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        base=parent.name,
+    )
+    num_classes = len(config.target.classes)
+    network = build_on_meta(parent.builder, parent.architecture, num_classes)
+    facts = measure(network, config.preprocess.size, parent.classifier)
+    backbone = replace(
+        parent,
+        name=plain_name(origin),
+        summary=f"{parent.name}, fine-tuned by {config.recipe} for {num_classes} classes",
+        task="image-classification",
+        num_classes=num_classes,
+        num_params=facts.num_params,
+        macs=facts.macs,
+        weights=weights,
+        preprocess=config.preprocess,
+        results=(),
+        notes="",
+    )
+    return Found(backbone, origin)

@@ -1,0 +1,31 @@
+"""timm's networks, and what timm says of their weights."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import timm
+from timm.models import model_entrypoint
+from torch import Tensor, nn
+
+
+def build(architecture: str, num_classes: int) -> nn.Module:
+    """Build a network with random weights.
+
+    Args:
+        architecture: timm's name, without the tag of the weights.
+        num_classes: Outputs of its classifier; 0 for none.
+    """
+    network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=num_classes)
+    return network
+
+
+def adapt(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Bring weights in a form that their makers published into the one timm builds."""
+    config: Any = network.pretrained_cfg
+    architecture: str = config["architecture"]
+    module = sys.modules[model_entrypoint(architecture).__module__]
+    convert = getattr(module, "checkpoint_filter_fn", None)
+    adapted: dict[str, Tensor] = convert(state, network) if convert else state
+    return adapted
