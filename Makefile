@@ -2,20 +2,24 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-fast lint format types imports wheel-test clean
+.PHONY: demo test test-fast test-all lint format types imports wheel-test clean
 
 ## Set up, then fine-tune, export, verify and predict on photos that come with a package.
 demo: $(VENV)/.demo
 	rm -rf zoo-demo
 	$(BIN)/zoo demo
 
-## Set up, then run the whole suite.
-test test-all: $(VENV)/.test
+## Set up, then run the suite.
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not exhaustive"
+
+## The suite, and every backbone of the registry forward, backward and through ONNX.
+test-all: $(VENV)/.test
 	$(BIN)/python -m pytest
 
 ## The suite without its long tests.
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not exhaustive"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,15 +1,18 @@
-"""Fixtures that many tests share: generated photos, a finished run, the command line."""
+"""Fixtures that many tests share: photos, a finished run, the command line, servers."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.hub_server import HubServer
+from tests.web_server import WebServer
 from zoo.registry import load_registry
 from zoo.run import Run
 from zoo.training.finetune import finetune
@@ -123,3 +126,61 @@ def zoo(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
 
 
 Zoo = Callable[..., Outcome]
+
+
+@pytest.fixture
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is reached directly, whatever the tester's environment says."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    # urllib reads the environment once, when it is first used.
+    monkeypatch.setattr("urllib.request._opener", None)
+
+
+@pytest.fixture
+def web(_no_proxy: None) -> Iterator[WebServer]:
+    """A web server on loopback."""
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture
+def torch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of torch's; where its downloads will lie."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def hub(
+    _no_proxy: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HubServer]:
+    """A Hub on loopback and an empty cache, for the official client here and in children."""
+    from huggingface_hub import close_session
+
+    home = tmp_path_factory.mktemp("hf")
+    with HubServer() as server:
+        for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setenv("HF_HOME", str(home))
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        # The client reads its environment when it is imported, and its constants when called.
+        template = f"{server.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        for name, value in {
+            "ENDPOINT": server.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": template,
+            "HF_HUB_CACHE": str(home / "hub"),
+            "HF_TOKEN_PATH": str(home / "token"),
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_OFFLINE": False,
+        }.items():
+            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+        # It waits for seconds before it tries again.
+        patient = SimpleNamespace(sleep=lambda _: None)
+        monkeypatch.setattr("huggingface_hub.utils._http.time", patient)
+        monkeypatch.setattr("huggingface_hub.file_download.time", patient)
+        close_session()
+        yield server
+    close_session()

@@ -119,7 +119,9 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     """
     config = load_config(folder)
     path = check_file(folder, WEIGHTS)
-    network = build_network(config.backbone, len(config.target.classes))
+    network = build_network(
+        config.backbone, len(config.target.classes), size=config.preprocess.size
+    )
     try:
         network.load_library_state(load_file(path))
     except (SafetensorError, RuntimeError) as cause:

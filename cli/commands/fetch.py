@@ -40,7 +40,7 @@ def fetch(
             if backbone.weights.source == "none":
                 progress.note(f"{backbone.name} has random weights; there is nothing to fetch")
                 continue
-            if not is_here(backbone.weights):
+            if not is_here(backbone.weights, lock):
                 progress.note(f"fetching {backbone.name}")
             try:
                 fetched = fetch_weights(backbone.weights, lock)

@@ -29,7 +29,7 @@ def finetune(
         str | None,
         typer.Argument(
             help="A name that `zoo list` shows, timm/NAME, torchvision/NAME, hf-hub:org/name, "
-            "or a run or model folder."
+            "BUILDER/ARCHITECTURE, or a run or model folder."
         ),
     ] = None,
     data: Annotated[

@@ -38,7 +38,7 @@ def register(
             ("registered", f"{entry.name} in {path}"),
             ("weights", f"{entry.weights.location}, sha256 {(entry.weights.sha256 or '')[:16]}…"),
             ("from", entry.weights.base or ""),
-            ("licence", entry.weights.license),
+            ("licence", entry.weights.license or "your own"),
             ("next", f"zoo finetune {entry.name} DATA{beyond}"),
         ]
     )

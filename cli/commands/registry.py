@@ -44,6 +44,6 @@ def check(
 def schema() -> None:
     """Print the JSON schema of registry files, for editors."""
     from cli import render
-    from zoo.registry.schema import committed_path
+    from zoo.registry.schema import generate, to_text
 
-    render.print_line(committed_path().read_text(encoding="utf-8").rstrip())
+    render.print_line(to_text(generate()).rstrip())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,10 +15,13 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str, str]
 """Name, value, and where it is known from."""
-OriginOf = Callable[..., str]
-"""Keys down to a field -> where it is known from."""
+OriginOf = Callable[[str], str]
+"""Fields, such as `weights.license`, separated by spaces -> where they are known from."""
 
-_MEASURED = ("num_params", "min_size", "feature_dim", "stages")
+_MEASURED = (
+    *("num_params", "macs", "min_size", "size_step", "fixed_size", "resizable"),
+    *("feature_dim", "classifier", "stages"),
+)
 """Fields that zoo measures itself where no registry states them."""
 
 
@@ -28,7 +30,7 @@ def show(
         str,
         typer.Argument(
             help="A backbone or a recipe of the registry, timm/NAME, torchvision/NAME, "
-            "hf-hub:org/name, or a model folder."
+            "hf-hub:org/name, BUILDER/ARCHITECTURE, or a model folder."
         ),
     ],
     registry: RegistryOption = None,
@@ -54,6 +56,8 @@ def show(
     found = find_backbone(name, catalogue)
     if fmt is Format.JSON:
         render.print_json(to_data(found.backbone))
+        for assumption in found.assumptions:
+            render.note(f"assumed {assumption}")
     else:
         render.print_table(("", "", "from"), _describe_backbone(found, catalogue))
 
@@ -64,7 +68,7 @@ def _describe_backbone(found: Found, registry: Registry) -> list[Fact]:
     facts = [
         *_network_facts(backbone, origin_of),
         *_weights_facts(backbone, origin_of),
-        ("fine-tuned from", " ← ".join(_parents(backbone, registry)), origin_of("weights", "base")),
+        ("fine-tuned from", " ← ".join(_parents(backbone, registry)), origin_of("weights.base")),
         *((f"{r.dataset} {r.metric}", f"{r.value:.3f}", r.source) for r in backbone.results),
         ("recipe", backbone.recipe, origin_of("recipe")),
         ("notes", backbone.notes, origin_of("notes")),
@@ -76,11 +80,15 @@ def _describe_backbone(found: Found, registry: Registry) -> list[Fact]:
 def _origins(found: Found, registry: Registry) -> OriginOf:
     """Tell of each field where it came from."""
     name = found.backbone.name
-    if registry.backbones.get(name) is found.backbone:
-        return partial(registry.origin_of, name)
+    registered = registry.backbones.get(name) is found.backbone
 
-    def origin_of(*path: str) -> str:
-        return "the network itself" if path[0] in _MEASURED else found.origin
+    def origin_of_one(field: str) -> str:
+        if registered:
+            return registry.origin_of(name, *field.split("."))
+        return "the network itself" if field in _MEASURED else found.origin
+
+    def origin_of(fields: str) -> str:
+        return ", ".join(dict.fromkeys(map(origin_of_one, fields.split())))
 
     return origin_of
 
@@ -90,41 +98,52 @@ def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     sizes = f"{backbone.min_size} px and more"
     if backbone.size_step > 1:
         sizes += f", multiples of {backbone.size_step}"
-    if backbone.fixed_size:
+    if backbone.resizable:
+        sizes += "; one at a time, rebuilt by --img-size"
+    elif backbone.fixed_size:
         sizes = f"{contract.size} px only"
     size = f"{backbone.num_params:,} parameters, {backbone.macs / 1e9:.2f} GMACs"
     crop = f"{contract.size} px, {contract.interpolation} from {contract.resize} px"
-    features = f"{backbone.feature_dim}, into {backbone.classifier}"
-    return [
-        ("backbone", backbone.name, origin_of("name")),
-        ("", backbone.summary, origin_of("summary")),
-        ("family, task", f"{backbone.family}, {backbone.task}", origin_of("family")),
-        ("network", f"{backbone.architecture} by {backbone.builder}", origin_of("architecture")),
-        ("size", size, origin_of("num_params")),
-        ("input", crop, origin_of("preprocess", "size")),
-        ("input sizes", sizes, origin_of("min_size")),
-        ("mean, std", f"{contract.mean}, {contract.std}", origin_of("preprocess", "mean")),
-        ("features", features, origin_of("feature_dim")),
-        ("stages", " → ".join(backbone.stages), origin_of("stages")),
+    facts = [
+        ("backbone", backbone.name, "name"),
+        ("", backbone.summary, "summary"),
+        ("family, task", f"{backbone.family}, {backbone.task}", "family task"),
+        ("network", f"{backbone.architecture} by {backbone.builder}", "architecture builder"),
+        ("size", size, "num_params macs"),
+        ("input", crop, "preprocess.size preprocess.resize preprocess.interpolation"),
+        ("input sizes", sizes, "min_size size_step fixed_size resizable"),
+        ("mean, std", f"{contract.mean}, {contract.std}", "preprocess.mean preprocess.std"),
+        (
+            "features",
+            f"{backbone.feature_dim}, into {backbone.classifier}",
+            "feature_dim classifier",
+        ),
+        ("stages", " → ".join(backbone.stages), "stages"),
     ]
+    return [(name, value, origin_of(fields)) for name, value, fields in facts]
 
 
 def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     from zoo.backbones.sources import is_here
+    from zoo.registry import license_note
 
     weights = backbone.weights
     if weights.source == "none":
-        return [("weights", "random", origin_of("weights", "source"))]
+        return [("weights", "random", origin_of("weights.source"))]
     here = "on this machine" if is_here(weights) else "not fetched yet"
     place = f"{weights.location} ({weights.source}), {weights.file}; {here}"
-    terms = "" if weights.terms == "permissive" else f" ({weights.terms})"
+    terms = f" ({weights.terms})" if license_note(backbone) else ""
+    origin = origin_of("weights.source weights.location weights.file")
+    facts = [
+        ("licence", f"{weights.license or 'your own'}{terms}", "license weights.commercial_use"),
+        ("", weights.license_url or "", "license_url"),
+        ("paper", f"arXiv:{weights.paper}" if weights.paper else "", "paper"),
+        ("origin", weights.origin_url or "", "origin_url"),
+    ]
     return [
-        ("weights", place, origin_of("weights", "location")),
+        ("weights", place, origin),
         *_identity(weights, origin_of),
-        ("licence", f"{weights.license}{terms}", origin_of("weights", "license")),
-        ("", weights.license_url or "", origin_of("weights", "license_url")),
-        ("paper", f"arXiv:{weights.paper}" if weights.paper else "", origin_of("weights", "paper")),
-        ("origin", weights.origin_url or "", origin_of("weights", "origin_url")),
+        *((name, value, origin_of(f"weights.{fields}")) for name, value, fields in facts),
     ]
 
 
@@ -136,10 +155,8 @@ def _identity(weights: Weights, origin_of: OriginOf) -> list[Fact]:
     lock = Lock.default()
     locked = lock.get(lock_key(weights))
     unknown = ("sha256", "not known before the first download", "")
-    digest = (
-        ("sha256", weights.sha256, origin_of("weights", "sha256")) if weights.sha256 else unknown
-    )
-    revision = ("revision", weights.revision or "", origin_of("weights", "revision"))
+    digest = ("sha256", weights.sha256, origin_of("weights.sha256")) if weights.sha256 else unknown
+    revision = ("revision", weights.revision or "", origin_of("weights.revision"))
     if locked is not None and len(weights.sha256 or "") < len(locked.sha256):
         digest = ("sha256", locked.sha256, str(lock.path))
     if locked is not None and not weights.revision:

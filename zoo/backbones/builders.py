@@ -17,6 +17,10 @@ def _as_it_is(state: State, _: nn.Module) -> State:
     return state
 
 
+def _refuse(_: nn.Module, size: int) -> None:
+    raise ValueError(f"this network cannot be rebuilt for {size} px")
+
+
 @dataclass(frozen=True, slots=True)
 class Builder:
     """How one family of networks is built."""
@@ -25,10 +29,12 @@ class Builder:
     """(architecture, number of classes) -> a network with random weights."""
     adapt: Callable[[State, nn.Module], State] = _as_it_is
     """Brings published weights into the form that the network has, where they differ."""
+    resize: Callable[[nn.Module, int], None] = _refuse
+    """Rebuilds a network that takes one size only for another; ValueError if it cannot."""
 
 
 BUILDERS: Mapping[str, Builder] = {
-    "timm": Builder(timm_networks.build, timm_networks.adapt),
+    "timm": Builder(timm_networks.build, timm_networks.adapt, timm_networks.resize),
     "torchvision": Builder(torchvision_networks.build),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -30,24 +31,33 @@ def check_file(path: Path, *, rebuild: bool = True) -> list[str]:
         RegistryError: The file cannot be read, is no JSON, or was written for another zoo.
     """
     mistakes: list[str] = []
-    recipes = set(load_registry().recipes)
+    registry = load_registry()
     try:
-        read_document(path)
-        recipes = set(load_registry([path]).recipes)
+        changes = read_document(path).changes
+        registry = load_registry([path])
     except BrokenRegistryError as broken:
         mistakes += broken.mistakes
+        changes = {}
     content = from_json(path.read_bytes())
+    recipes = set(registry.recipes)
     recipes |= {recipe.get("name", "") for recipe in objects_in(content, "recipes")}
+    entries = dict(_entries(content))
+    entries |= {json_path(("changes", name)): registry.backbones[name] for name in changes}
+    for place, entry in entries.items():
+        mistakes += [f"{place}: {found}" for found in _references(entry, recipes, path.parent)]
+        if rebuild:
+            mistakes += [f"{place}: {found}" for found in find_mistakes(entry)]
+    return mistakes
+
+
+def _entries(content: Any) -> Iterator[tuple[str, Backbone]]:
+    """Yield the entries that are well formed, with their places."""
     for at, data in enumerate(objects_in(content, "backbones")):
         try:
             entry = TypeAdapter(Backbone).validate_python(data)
         except ValidationError:
             continue
-        place = f"{json_path(('backbones', at))} ({entry.name})"
-        mistakes += [f"{place}: {found}" for found in _references(entry, recipes, path.parent)]
-        if rebuild:
-            mistakes += [f"{place}: {found}" for found in find_mistakes(entry)]
-    return mistakes
+        yield f"{json_path(('backbones', at))} ({entry.name})", entry
 
 
 def _references(entry: Backbone, recipes: set[str], folder: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from zoo.backbones.builders import find_builder
 from zoo.backbones.measure import build_on_meta, measure
 from zoo.errors import RegistryError
 from zoo.inputs.contract import Preprocess
@@ -37,8 +38,9 @@ def describe(
     Raises:
         RegistryError: The network cannot be built, or has no last layer to replace.
     """
-    network = build_on_meta(builder, architecture, num_classes)
-    found = measure(network, preprocess.size, classifier)
+    size = preprocess.size
+    network = build_on_meta(builder, architecture, num_classes, size)
+    found = measure(network, size, classifier, find_builder(builder).resize)
     return Backbone(
         name=plain_name(name),
         summary=f"{architecture} by {builder}, described from its own configuration",
@@ -56,6 +58,7 @@ def describe(
         min_size=found.min_size,
         size_step=found.size_step,
         fixed_size=found.fixed_size,
+        resizable=found.resizable,
         **facts,
     )
 

@@ -42,7 +42,7 @@ def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
             pass
         try:
             check(part)
-        except BaseException:
+        except Exception:
             part.unlink()
             raise
         part.replace(path)
@@ -62,6 +62,7 @@ def _continue(url: str, part: Path) -> bool:
         with urlopen(Request(url, headers=headers), timeout=_TIMEOUT_S) as response:  # noqa: S310
             return _append(response, part, begun)
     except HTTPError as refusal:
+        refusal.close()
         if refusal.code == _RANGE_NOT_SATISFIABLE and begun:
             return True
         raise
@@ -84,7 +85,8 @@ def _append(response: HTTPResponse, part: Path, begun: int) -> bool:
             desc=part.stem, total=total, initial=begun, unit="B", unit_scale=True, disable=None
         ) as bar,
     ):
-        while chunk := response.read(_CHUNK):
+        # Unlike `read`, `read1` keeps what came before the connection broke.
+        while chunk := response.read1(_CHUNK):
             file.write(chunk)
             bar.update(len(chunk))
     if total is not None and part.stat().st_size < total:

@@ -14,7 +14,8 @@ def find_backbone(name: str, registry: Registry) -> Found:
 
     Args:
         name: An entry of the registry, `timm/NAME`, `torchvision/NAME[.WEIGHTS]`,
-            `hf-hub:org/name[@revision]`, or a run or model folder.
+            `hf-hub:org/name[@revision]`, `BUILDER/ARCHITECTURE` of another builder, or a run
+            or model folder.
         registry: Is asked first.
 
     Raises:
@@ -26,6 +27,8 @@ def find_backbone(name: str, registry: Registry) -> Found:
     for prefix, describe in PREFIXES.items():
         if name.startswith(prefix):
             return describe(name.removeprefix(prefix))
+    if "/" in name and (built := _by_builder(name)):
+        return built
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _in_folder(folder)
@@ -52,6 +55,14 @@ def _in_torchvision(name: str) -> Found:
     from zoo.backbones.torchvision_entries import describe_torchvision
 
     return describe_torchvision(name)
+
+
+def _by_builder(name: str) -> Found | None:
+    from zoo.backbones.builder_entries import describe_architecture
+    from zoo.backbones.builders import BUILDERS
+
+    builder, _, architecture = name.partition("/")
+    return describe_architecture(builder, architecture) if builder in BUILDERS else None
 
 
 def _in_folder(folder: Path) -> Found:

@@ -11,8 +11,11 @@ from zoo.backbones.timm_entries import from_config_file
 from zoo.errors import RegistryError
 from zoo.manifest import check_file
 from zoo.model import WEIGHTS, load_config
-from zoo.registry import Found
+from zoo.registry import Found, Weights
 from zoo.storage import sha256_of
+
+_NOBODYS = Weights(source="none")
+"""Whose licence a model trained from random weights is under: zoo does not know."""
 
 
 def describe_folder(folder: Path) -> Found:
@@ -44,7 +47,7 @@ def _from_model_folder(model: Path, origin: str) -> Found:
     path = check_file(model, WEIGHTS)
     parent = config.backbone
     weights = replace(
-        parent.weights,
+        parent.weights if config.pretrained else _NOBODYS,
         source="local",
         location=str(model.resolve()),
         file=WEIGHTS,
@@ -53,11 +56,12 @@ def _from_model_folder(model: Path, origin: str) -> Found:
         match="name",
         sha256=sha256_of(path),
         bytes=path.stat().st_size,
-        base=parent.name,
+        base=parent.name if config.pretrained else None,
     )
     num_classes = len(config.target.classes)
-    network = build_on_meta(parent.builder, parent.architecture, num_classes)
-    facts = measure(network, config.preprocess.size, parent.classifier)
+    size = config.preprocess.size
+    network = build_on_meta(parent.builder, parent.architecture, num_classes, size)
+    facts = measure(network, size, parent.classifier)
     backbone = replace(
         parent,
         name=plain_name(origin),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,15 @@ from zoo.backbones.stages import Stages, find_stages
 from zoo.errors import RegistryError
 from zoo.registry.entries import Backbone
 
+Resize = Callable[[nn.Module, int], None]
+
+_CLAIMS = (
+    *("num_params", "macs", "feature_dim", "num_classes"),
+    *("size_step", "fixed_size", "resizable"),
+)
+"""Fields of a backbone that must be exactly what is measured."""
+_REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError)
+"""How networks say that they do not take a size."""
 _SIZES = (32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 """Smallest input sizes tried, pixels; multiples of these steps as well."""
 _STEPS = (1, 2, 4, 7, 8, 14, 16, 28, 32, 56, 64)
@@ -33,10 +42,19 @@ class Facts:
     min_size: int
     size_step: int
     fixed_size: bool
+    resizable: bool
 
 
-def build_on_meta(builder: str, architecture: str, num_classes: int) -> nn.Module:
+def build_on_meta(
+    builder: str, architecture: str, num_classes: int, size: int | None = None
+) -> nn.Module:
     """Build a network in evaluation mode without memory or weights.
+
+    Args:
+        builder: A key of `BUILDERS`.
+        architecture: What the builder calls it.
+        num_classes: Outputs of its classifier.
+        size: Rebuild it for this input size, where it takes one only.
 
     Raises:
         RegistryError: zoo has no such builder, or the builder no such architecture.
@@ -50,21 +68,42 @@ def build_on_meta(builder: str, architecture: str, num_classes: int) -> nn.Modul
     try:
         try:
             with torch.device("meta"):
-                return build()
+                network = build()
         except NotImplementedError:
             # Its constructor computes with tensors, which `meta` has no values for.
-            return build().to("meta")
+            network = build().to("meta")
+        if size is not None:
+            _fit(network, size, library.resize)
     except (ValueError, RuntimeError, KeyError, TypeError) as cause:
         raise RegistryError(f"{builder} cannot build {architecture!r}: {cause}") from cause
+    return network
 
 
-def measure(network: nn.Module, size: int, classifier: str | None = None) -> Facts:
+def _fit(network: nn.Module, size: int, resize: Resize) -> None:
+    """Rebuild a network for a size where it does not take it as it is.
+
+    Raises:
+        RuntimeError: It cannot be rebuilt; says why it did not run.
+    """
+    try:
+        _run(network, size)
+    except _REFUSALS as refusal:
+        try:
+            resize(network, size)
+        except (*_REFUSALS, TypeError) as cause:
+            raise RuntimeError(f"it does not run at {size} px: {refusal}") from cause
+
+
+def measure(
+    network: nn.Module, size: int, classifier: str | None = None, resize: Resize | None = None
+) -> Facts:
     """Describe a network by its module tree and one pass.
 
     Args:
         network: On the `meta` device; its classifier is replaced in the course.
         size: Height and width of its images, pixels.
         classifier: Path of the last layer, where it is known.
+        resize: How its builder rebuilds it for another size, if it does.
 
     Raises:
         RegistryError: It has no single last layer that features go into.
@@ -72,7 +111,7 @@ def measure(network: nn.Module, size: int, classifier: str | None = None) -> Fac
     path = classifier or find_classifier(network)
     num_params = sum(parameter.numel() for parameter in network.parameters())
     macs = count_macs(network, size)
-    sizes = _accepted_sizes(network, size)
+    sizes = _find_sizes(network, size, resize)
     stages = find_stages(network, path, size)
     last = network.get_submodule(path)
     network.set_submodule(path, nn.Identity())
@@ -87,9 +126,10 @@ def measure(network: nn.Module, size: int, classifier: str | None = None) -> Fac
         stages=stages,
         num_params=num_params,
         macs=macs,
-        min_size=sizes[0],
-        size_step=sizes[1],
-        fixed_size=sizes[2],
+        min_size=sizes.smallest,
+        size_step=sizes.step,
+        fixed_size=sizes.fixed,
+        resizable=sizes.resizable,
     )
 
 
@@ -123,15 +163,15 @@ def find_mistakes(entry: Backbone) -> list[str]:
         What differs, empty where everything holds.
     """
     try:
-        network = build_on_meta(entry.builder, entry.architecture, entry.num_classes)
+        size = entry.preprocess.size
+        network = build_on_meta(entry.builder, entry.architecture, entry.num_classes, size)
         mistakes = [*_check_classifier(network, entry), *_check_stages(network, entry)]
-        facts = measure(network, entry.preprocess.size, entry.classifier)
+        facts = measure(network, size, entry.classifier, find_builder(entry.builder).resize)
     except (RegistryError, AttributeError) as cause:
         return [str(cause)]
-    claims = ("num_params", "macs", "feature_dim", "num_classes", "size_step", "fixed_size")
     mistakes += [
         f"{claim} is {getattr(entry, claim)}, the network's is {getattr(facts, claim)}"
-        for claim in claims
+        for claim in _CLAIMS
         if getattr(entry, claim) != getattr(facts, claim)
     ]
     if entry.min_size < facts.min_size:
@@ -163,20 +203,48 @@ def _check_stages(network: nn.Module, entry: Backbone) -> Iterator[str]:
             yield f"{name} is in {' and '.join(stages) or 'no stage'}"
 
 
-def _accepted_sizes(network: nn.Module, size: int) -> tuple[int, int, bool]:
-    """Find the smallest size that runs, the step between sizes, and whether there is only one."""
-    step = next((s for s in _STEPS if size % s == 0 and _accepts(network, size + s)), None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Which input sizes a network takes, pixels."""
+
+    smallest: int
+    step: int
+    fixed: bool = False
+    resizable: bool = False
+
+
+def _find_sizes(network: nn.Module, size: int, resize: Resize | None) -> _Sizes:
+    """Try sizes, first as the network is, then rebuilt for each."""
+    if found := _try_sizes(size, lambda other: _accepts(network, other)):
+        return _Sizes(smallest=found[0], step=found[1])
+    if resize is not None:
+        found = _try_sizes(size, lambda other: _accepts_rebuilt(network, other, resize))
+        if _accepts_rebuilt(network, size, resize) and found:
+            return _Sizes(smallest=found[0], step=found[1], fixed=True, resizable=True)
+    return _Sizes(smallest=size, step=1, fixed=True)
+
+
+def _try_sizes(size: int, accepts: Callable[[int], bool]) -> tuple[int, int] | None:
+    """Find the smallest size and the step between sizes; None where there is only one."""
+    step = next((s for s in _STEPS if size % s == 0 and accepts(size + s)), None)
     if step is None:
-        return size, 1, True
-    sizes = (least // step * step for least in _SIZES)
-    smallest = next(s for s in (*sizes, size) if s >= step and _accepts(network, s))
-    return min(smallest, size), step, False
+        return None
+    smallest = next(s for least in _SIZES if (s := -(-least // step) * step) >= size or accepts(s))
+    return min(smallest, size), step
+
+
+def _accepts_rebuilt(network: nn.Module, size: int, resize: Resize) -> bool:
+    try:
+        resize(network, size)
+    except (*_REFUSALS, TypeError):
+        return False
+    return _accepts(network, size)
 
 
 def _accepts(network: nn.Module, size: int) -> bool:
     try:
         _run(network, size)
-    except (RuntimeError, ValueError, AssertionError, IndexError):
+    except _REFUSALS:
         return False
     return True
 

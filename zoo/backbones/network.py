@@ -107,13 +107,19 @@ class Network(nn.Module):
 
 
 def build_network(
-    backbone: Backbone, num_classes: int, *, weights: Path | None = None, seed: int = 0
+    backbone: Backbone,
+    num_classes: int,
+    *,
+    weights: Path | None = None,
+    size: int | None = None,
+    seed: int = 0,
 ) -> Network:
     """Build the network of a registry entry with a fresh head.
 
     Args:
         backbone: The registry's entry.
         num_classes: Outputs of the head.
+        size: Input size that the network shall take, pixels; by default the entry's.
         weights: The entry's weights as `fetch_weights` checked them; without, they are random.
         seed: Of the random weights.
 
@@ -122,9 +128,14 @@ def build_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        body = find_builder(backbone.builder).build(backbone.architecture, backbone.num_classes)
+        library = find_builder(backbone.builder)
+        body = library.build(backbone.architecture, backbone.num_classes)
+        if backbone.resizable:
+            library.resize(body, backbone.preprocess.size)
         if weights is not None:
             load_pretrained(body, backbone, weights)
+        if backbone.resizable and size is not None:
+            library.resize(body, size)
         body.set_submodule(backbone.classifier, nn.Identity())
         return Network(body, backbone, num_classes)
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from zoo.backbones.folder_entries import describe_folder
 from zoo.errors import RegistryError
 from zoo.registry import Backbone, lineage, load_registry, to_data
 from zoo.registry.document import VERSION
+from zoo.registry.entries import Name
 from zoo.registry.files import read_document
 from zoo.storage import read_json, write_json
 
@@ -28,6 +31,13 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
             fine-tuned from itself; the file is as it was.
         RunError: The folder holds no finished model.
     """
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as cause:
+        raise RegistryError(
+            f"{name!r} cannot be the name of an entry",
+            hint="begin with a letter or a digit; then also . _ + and - are allowed",
+        ) from cause
     entry = describe_folder(folder).backbone
     content: dict[str, Any] = {"version": VERSION}
     if registry.exists():

@@ -19,6 +19,11 @@ from zoo.registry.lock import Lock
 from zoo.storage import sha256_of
 
 SAFE_SUFFIX = ".safetensors"
+_STRANGER = (
+    "delete it so that it is fetched again; if it comes back the same, its source has changed: "
+    "do not trust it"
+)
+_CHANGED = "try once more; if the same comes again, its source has changed: do not trust it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,14 @@ class Fetched:
     """Whether this was the first meeting, recorded in the lock file."""
 
 
-def is_here(weights: Weights) -> bool:
+def is_here(weights: Weights, lock: Lock | None = None) -> bool:
     """Tell whether using the weights needs no network."""
-    return weights.source == "none" or PLACES[weights.source].find(weights) is not None
+    if weights.source == "none":
+        return True
+    if weights.source == "hub" and weights.revision is None:
+        known = (lock or Lock.default()).get(lock_key(weights))
+        weights = replace(weights, revision=known.revision if known else None)
+    return PLACES[weights.source].find(weights) is not None
 
 
 def fetch_weights(weights: Weights, lock: Lock | None = None) -> Fetched:
@@ -70,17 +80,28 @@ def fetch_weights(weights: Weights, lock: Lock | None = None) -> Fetched:
         raise WeightsError(f"{path} is missing", hint=f"reinstall {weights.requirement}")
     size, digest = path.stat().st_size, sha256_of(path)
     check_identity(path, pinned, size=size, digest=digest)
-    revision = path.parent.name if pinned.source == "hub" else None
+    revision = _commit_of(path, pinned.file) if pinned.source == "hub" else None
     complete = _complete(pinned, size=size, digest=digest, revision=revision)
     unknown = weights.bytes is None or len(weights.sha256 or "") < 64
     newly = unknown and lock.get(lock_key(weights)) is None
     if newly:
-        lock.add(lock_key(weights), sha256=digest, size=size, revision=revision)
+        first = lock.add(lock_key(weights), sha256=digest, size=size, revision=revision)
+        # Another process may have met another file under this key a moment earlier.
+        check_identity(path, replace(pinned, sha256=first.sha256), size=size, digest=digest)
     return Fetched(path, complete, newly)
 
 
-def check_identity(path: Path, weights: Weights, *, size: int, digest: str) -> None:
+def check_identity(
+    origin: Path | str, weights: Weights, *, size: int, digest: str, hint: str = _STRANGER
+) -> None:
     """Compare a file with what is known of it.
+
+    Args:
+        origin: Where it lies, or came from.
+        weights: What is known of it.
+        size: Its size, bytes.
+        digest: Its sha256, 64 hex digits.
+        hint: What to do if it is another one.
 
     Raises:
         WeightsError: It is another one.
@@ -92,10 +113,9 @@ def check_identity(path: Path, weights: Weights, *, size: int, digest: str) -> N
         problems.append(f"sha256 {digest[:16]}… instead of {weights.sha256[:16]}…")
     if problems:
         raise WeightsError(
-            f"{path} is not the file that the registry (or {Lock.default().path}) names: "
+            f"{origin} is not the file that the registry (or {Lock.default().path}) names: "
             + ", ".join(problems),
-            hint="delete it so that it is fetched again; if it comes back the same, its source "
-            "has changed: do not trust it",
+            hint=hint,
         )
 
 
@@ -138,10 +158,12 @@ def _complete(weights: Weights, *, size: int, digest: str, revision: str | None)
 
 def _find_in_package(weights: Weights) -> Path | None:
     """Locate a file that an installed Python package brings along, without importing it."""
-    spec = find_spec(weights.location)
+    # Looking for a package inside another one would import that one.
+    top, *inner = weights.location.split(".")
+    spec = find_spec(top) if top else None
     if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0], weights.file)
+    return Path(spec.submodule_search_locations[0], *inner, weights.file)
 
 
 def _take_from_package(weights: Weights) -> Path:
@@ -162,9 +184,18 @@ def _find_downloaded(weights: Weights) -> Path | None:
 
 def _fetch_torchvision(weights: Weights) -> Path:
     """Use torch's own cache, which torchvision shares."""
+    if found := _find_downloaded(weights):
+        return found
     from torchvision.models import get_weight
 
-    return _find_downloaded(weights) or _download(get_weight(weights.location).url, weights)
+    try:
+        url: str = get_weight(weights.location).url
+    except (KeyError, ValueError) as cause:
+        raise WeightsError(
+            f"torchvision has no weights called {weights.location}",
+            hint="mend the registry entry; a location is written ResNet50_Weights.IMAGENET1K_V2",
+        ) from cause
+    return _download(url, weights)
 
 
 def _fetch_url(weights: Weights) -> Path:
@@ -175,33 +206,43 @@ def _download(url: str, weights: Weights) -> Path:
     """Download into torch's cache; the file takes its place only once it is the right one."""
 
     def check(part: Path) -> None:
-        check_identity(part, weights, size=part.stat().st_size, digest=sha256_of(part))
+        size, digest = part.stat().st_size, sha256_of(part)
+        check_identity(url, weights, size=size, digest=digest, hint=_CHANGED)
 
     path = torch_cache() / weights.file
     try:
         download(url, path, check)
     except OSError as cause:
-        raise _not_fetched(url, cause) from cause
+        raise _not_fetched(url, str(cause)) from cause
     return path
 
 
 def _find_in_hub_cache(weights: Weights) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(weights.location, weights.file, revision=weights.revision)
+    try:
+        found = try_to_load_from_cache(weights.location, weights.file, revision=weights.revision)
+    except ValueError:  # no name of a repository
+        return None
     return Path(found) if isinstance(found, str) else None
 
 
+def _commit_of(path: Path, file: str) -> str:
+    """Read the commit off a file's place in the Hub's cache: `…/snapshots/COMMIT/FILE`."""
+    return path.parents[len(Path(file).parts) - 1].name
+
+
 def _fetch_from_hub(weights: Weights) -> Path:
-    """Find the file in the Hub's cache, or download it there; its client resumes and locks."""
+    """Find the file in the Hub's cache, or download it there; its client retries and locks."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+
+    from zoo.registry.hub import HUB_FAILURES, reason_of
 
     try:
         path = hf_hub_download(weights.location, weights.file, revision=weights.revision)
-    except (HfHubHTTPError, OSError, ValueError) as cause:
+    except HUB_FAILURES as cause:
         revision = f"@{weights.revision}" if weights.revision else ""
-        raise _not_fetched(f"{weights.location}{revision}", cause) from cause
+        raise _not_fetched(f"{weights.location}{revision}", reason_of(cause)) from cause
     return Path(path)
 
 
@@ -220,19 +261,15 @@ def _take_local(weights: Weights) -> Path:
     return path
 
 
-def _not_fetched(origin: str, cause: Exception) -> WeightsError:
+def _not_fetched(origin: str, reason: str) -> WeightsError:
     """Explain a failed download."""
     host = urlsplit(origin).netloc or "the Hub"
     return WeightsError(
-        f"cannot fetch the weights from {origin}: {_first_line(cause)}",
+        f"cannot fetch the weights from {origin}: {reason}",
         hint=f"check the connection to {host} (proxies, HF_ENDPOINT and HF_HUB_OFFLINE count); "
         "for a machine without a network, run `zoo fetch NAME` where there is one and carry the "
         "cache over, or choose an entry of `zoo list --source package`",
     )
-
-
-def _first_line(cause: Exception) -> str:
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 PLACES: Mapping[Source, Place] = {

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import RecipeError
+from zoo.errors import RegistryError
 
 _MANY_BLOCKS = 4
 """As many modules of one class in a row are the blocks of a transformer, not a stage."""
@@ -81,12 +81,12 @@ def find_stages(network: nn.Module, classifier: str, size: int) -> Stages:
         `neck` where something mixes channels after the last of them.
 
     Raises:
-        RecipeError: Nothing but the classifier has parameters.
+        RegistryError: Nothing but the classifier has parameters.
     """
     walk = _Walk(network, classifier, _trace(network, size))
     units = list(walk.units())
     if not units:
-        raise RecipeError("the network has no parameters before its classifier")
+        raise RegistryError("the network has no parameters before its classifier")
     groups = _name(_group(units))
     groups[0].extra += walk.bare_parameters
     groups[-1].extra += _uncovered(network, classifier, groups)
@@ -182,9 +182,8 @@ class _Walk:
             inside = self.classifier.startswith(f"{name}.")
             if inside or not self._stays_whole(name, child):
                 yield from self._open(name, child, block=self._holds_blocks(name, child))
-            else:
-                call = self.calls.get(name)
-                yield _Unit(name, child, call.left if call else None, block)
+            elif (call := self.calls.get(name)) is not None:
+                yield _Unit(name, child, call.left, block)
 
     def _orders(self, path: str) -> Iterator[int]:
         for name, call in self.calls.items():
@@ -196,7 +195,7 @@ class _Walk:
             return True
         call = self.calls.get(path)
         if call is None:
-            return isinstance(module, nn.ParameterList)
+            return False
         share = _size_without(module, path, self.classifier) / max(self.total, 1)
         if share >= _NEARLY_ALL:
             heaviest = max(_num_params(child) for child in module.children())

@@ -12,13 +12,14 @@ from typing import Any
 
 import timm
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+from huggingface_hub.errors import RemoteEntryNotFoundError
 from timm.models import get_pretrained_cfg, list_pretrained
 
 from zoo.backbones.describe import describe, unknown
 from zoo.errors import RegistryError, WeightsError
 from zoo.inputs.contract import Preprocess
 from zoo.registry import Found, Weights
+from zoo.registry.hub import HUB_FAILURES, reason_of
 from zoo.registry.licenses import OTHER, is_spdx
 
 _LICENSES: Mapping[str, str] = {
@@ -75,12 +76,11 @@ def describe_repository(name: str) -> Found:
     repo, revision = match[1], match[2]
     try:
         path = Path(hf_hub_download(repo, "config.json", revision=revision))
-    except EntryNotFoundError as cause:
+    except RemoteEntryNotFoundError as cause:
         raise RegistryError(f"hf-hub:{name} has no config.json to describe it") from cause
-    except (HfHubHTTPError, OSError, ValueError) as cause:
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    except HUB_FAILURES as cause:
         raise WeightsError(
-            f"cannot fetch hf-hub:{name}: {reason}",
+            f"cannot fetch hf-hub:{name}: {reason_of(cause)}",
             hint="check the name, the network and, for a private repository, `hf auth login`",
         ) from cause
     weights = {

@@ -29,3 +29,19 @@ def adapt(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     convert = getattr(module, "checkpoint_filter_fn", None)
     adapted: dict[str, Tensor] = convert(state, network) if convert else state
     return adapted
+
+
+def resize(network: nn.Module, size: int) -> None:
+    """Rebuild a network for another input size; position embeddings are interpolated.
+
+    Raises:
+        ValueError: The network cannot be rebuilt, or its patches do not tile that size.
+    """
+    rebuild = getattr(network, "set_input_size", None)
+    if rebuild is None:
+        raise ValueError("timm cannot rebuild this network for another size")
+    patches: Any = getattr(network, "patch_embed", None)
+    side = patches.patch_size[0] if patches is not None else 1
+    if size % side:
+        raise ValueError(f"patches of {side} px do not tile {size} px")
+    rebuild(img_size=(size, size))

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zoo.backbones.builders import BUILDERS
+from zoo.backbones.builders import find_builder
 from zoo.backbones.sources import SAFE_SUFFIX
 from zoo.errors import WeightsError
 from zoo.registry import Backbone
@@ -40,11 +40,16 @@ def load_pretrained(network: nn.Module, backbone: Backbone, path: Path) -> None:
     fitting = _without(state, backbone.classifier)
     problems = _misfits(fitting, expected)
     if problems:
-        adapted = BUILDERS[backbone.builder].adapt(state, network)
+        listing = "\n".join(sorted(problems)[:20])
+        misfit = WeightsError(f"the weights do not fit {backbone.name}:\n{listing}")
+        try:
+            adapted = find_builder(backbone.builder).adapt(state, network)
+        except Exception as cause:
+            # A library's converter fails in its own ways on what it has no rule for.
+            raise misfit from cause
         fitting = _without(adapted, backbone.classifier)
         if _misfits(fitting, expected):
-            listing = "\n".join(sorted(problems)[:20])
-            raise WeightsError(f"the weights do not fit {backbone.name}:\n{listing}")
+            raise misfit
     network.load_state_dict(fitting, strict=False)
 
 
@@ -56,10 +61,12 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == SAFE_SUFFIX:
             return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
+        state: object = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as cause:
         raise WeightsError(f"{path} cannot be read: {cause}") from cause
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise WeightsError(f"{path} holds no named tensors")
+    return state
 
 
 def _rename_by_order(

@@ -76,7 +76,7 @@ def json_path(location: Iterable[int | str]) -> str:
 
 
 def _reason(mistake: ErrorDetails) -> str:
-    if mistake["type"] == "extra_forbidden":
+    if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return "unknown key"
     if mistake["type"] == "missing":
         return "is missing"

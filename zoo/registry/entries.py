@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -51,7 +52,8 @@ class Weights:
     base: str | None = None
     """The entry that `local` weights were fine-tuned from."""
     license: str = ""
-    """SPDX identifier of the weights' licence, or `other`; empty for random weights."""
+    """SPDX identifier of the weights' licence, or `other`; empty for random weights, and for
+    `local` ones that were trained from random ones."""
     license_url: str | None = None
     commercial_use: bool | None = None
     """What a licence called `other` says of commercial use, where somebody read it."""
@@ -61,26 +63,31 @@ class Weights:
     """arXiv identifier."""
 
     def __post_init__(self) -> None:
-        if mistakes := list(self._mistakes()):
-            raise ValueError("; ".join(mistakes))
-
-    def _mistakes(self) -> Iterator[str]:
         if self.source == "none":
             return
+        if mistakes := [*self._place_mistakes(), *self._license_mistakes()]:
+            raise ValueError("; ".join(mistakes))
+
+    def _place_mistakes(self) -> Iterator[str]:
         if not self.location:
             yield f"a {self.source} source needs a location"
         if not self.file:
             yield f"a {self.source} source needs a file"
+        file = PureWindowsPath(self.file)
+        if file.anchor or ".." in file.parts:
+            yield f"the file {self.file!r} would lie outside of its place"
         if self.source == "url" and not self.location.startswith(("https://", "http://")):
             yield "the location of a url source begins with https://"
         if self.source == "url" and len(self.sha256 or "") != 64:
             yield "a url source needs the 64 hex digits of its sha256"
         if self.source == "package" and not self.requirement:
             yield "a package source needs a requirement, the name to pip install"
+
+    def _license_mistakes(self) -> Iterator[str]:
         if self.license == OTHER:
             if not self.license_url:
                 yield "a licence called 'other' needs a license_url"
-        elif not is_spdx(self.license):
+        elif (self.license or self.source != "local") and not is_spdx(self.license):
             yield f"{self.license!r} is no SPDX licence identifier; use one, or 'other' and a link"
 
     @property
@@ -128,7 +135,10 @@ class Backbone:
     size_step: Annotated[int, Field(ge=1)] = 1
     """What input sizes must be a multiple of, pixels."""
     fixed_size: bool = False
-    """Whether `preprocess.size` is the only input size the network takes."""
+    """Whether the network, as it is built, takes `preprocess.size` only."""
+    resizable: bool = False
+    """Of a network of fixed size: whether it can be rebuilt for another one, its position
+    embeddings interpolated."""
     classifier: str
     """Path of the last layer, which the new head replaces."""
     feature_dim: Annotated[int, Field(ge=1)]
@@ -159,7 +169,7 @@ def license_note(backbone: Backbone) -> str | None:
     """Say what a user of these weights has to know about their licence, if anything."""
     weights = backbone.weights
     link = f" ({weights.license_url})" if weights.license_url else ""
-    if weights.source == "none" or weights.terms == "permissive":
+    if not weights.license or weights.terms == "permissive":
         return None
     if weights.terms == "non-commercial":
         return (

@@ -46,7 +46,7 @@ def load_registry(named: Iterable[str | Path] = (), *, lock: Lock | None = None)
     Raises:
         RegistryError: A file is missing or wrong; every mistake in it is listed.
     """
-    layers = [Layer(origin=BUILT_IN, document=_built_in())]
+    layers = [_built_in_layer()]
     layers += [
         Layer(origin=str(path), document=read_document(path), folder=path.parent)
         for path in (user_path(), project_path())
@@ -57,6 +57,11 @@ def load_registry(named: Iterable[str | Path] = (), *, lock: Lock | None = None)
             _from_hub(name, lock or Lock.default()) if name.startswith(HUB) else _file(name)
         )
     return lay_over(layers)
+
+
+def built_in_registry() -> Registry:
+    """Load the catalogue that zoo brings along, and nothing of the user's."""
+    return lay_over([_built_in_layer()])
 
 
 def read_document(path: Path) -> Document:
@@ -80,8 +85,8 @@ def _file(name: str) -> Layer:
 
 
 @cache
-def _built_in() -> Document:
-    return read_document(built_in_path())
+def _built_in_layer() -> Layer:
+    return Layer(origin=BUILT_IN, document=read_document(built_in_path()))
 
 
 def _from_hub(name: str, lock: Lock) -> Layer:

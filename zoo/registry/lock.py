@@ -15,7 +15,7 @@ import platformdirs
 from filelock import FileLock
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from zoo.errors import DamagedFileError
+from zoo.errors import DamagedFileError, StorageError
 from zoo.storage import write_bytes
 
 NAME = "zoo.lock"
@@ -67,27 +67,37 @@ class Lock:
 
         Returns:
             What is known of it now.
+
+        Raises:
+            DamagedFileError: The lock file is not one; it is left as it is.
+            StorageError: The lock file cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_name(f".{self.path.name}.turn")):
-            content = self._read()
-            if key not in content.files:
-                content.files[key] = Locked(
-                    sha256=sha256,
-                    bytes=size,
-                    revision=revision,
-                    first_fetched=datetime.now(UTC).replace(microsecond=0),
-                )
-                ordered = _Content(files=dict(sorted(content.files.items())))
-                text = TypeAdapter(_Content).dump_json(ordered, indent=2, exclude_none=True)
-                write_bytes(self.path, text + b"\n")
-            return content.files[key]
+        now = datetime.now(UTC).replace(microsecond=0)
+        new = Locked(sha256=sha256, bytes=size, revision=revision, first_fetched=now)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_name(f".{self.path.name}.turn")):
+                files = self._read().files
+                if key not in files:
+                    files[key] = new
+                    ordered = _Content(files=dict(sorted(files.items())))
+                    text = TypeAdapter(_Content).dump_json(ordered, indent=2, exclude_none=True)
+                    write_bytes(self.path, text + b"\n")
+                return files[key]
+        except OSError as cause:
+            raise StorageError(self.path, cause) from cause
 
     def _read(self) -> _Content:
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
             return _Content()
+        except OSError as cause:
+            raise DamagedFileError(
+                self.path,
+                f"it cannot be read ({cause.strerror})",
+                hint="check who owns it and its permissions",
+            ) from cause
         if not text.strip():
             return _Content()
         try:

@@ -78,7 +78,11 @@ def finetune(
         backbone, data, settings or Settings(), registry or load_registry(), lock, listener
     )
     network = build_network(
-        plan.backbone, len(plan.dataset.classes), weights=plan.weights, seed=plan.seed
+        plan.backbone,
+        len(plan.dataset.classes),
+        weights=plan.weights,
+        size=plan.preprocess.size,
+        seed=plan.seed,
     )
     run = create_run(output, default_name(backbone, data))
     listener.note(f"writing {run.path}")
@@ -140,7 +144,11 @@ def resume(
     )
     torch.set_num_threads(record.threads)
     network = build_network(
-        plan.backbone, len(dataset.classes), weights=plan.weights, seed=plan.seed
+        plan.backbone,
+        len(dataset.classes),
+        weights=plan.weights,
+        size=plan.preprocess.size,
+        seed=plan.seed,
     )
     listener = progress or Silence()
     listener.note(f"resuming {run.path}")

@@ -126,7 +126,7 @@ def adapt_preprocess(backbone: Backbone, img_size: int | None) -> Preprocess:
     """
     if img_size is None:
         return backbone.preprocess
-    if backbone.fixed_size and img_size != backbone.preprocess.size:
+    if backbone.fixed_size and not backbone.resizable and img_size != backbone.preprocess.size:
         raise RecipeError(
             f"{backbone.name} takes {backbone.preprocess.size} px images only, not {img_size}",
             hint="leave --img-size out",

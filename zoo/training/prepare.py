@@ -68,7 +68,7 @@ def prepare(
         assumptions=found.assumptions,
     )
     if settings.pretrained and backbone.weights.source != "none":
-        if not is_here(backbone.weights):
+        if not is_here(backbone.weights, lock):
             progress.note(f"fetching the weights of {backbone.name}")
         fetched = fetch_weights(backbone.weights, lock)
         if fetched.newly_locked:

@@ -1,4 +1,9 @@
 import json
+from pathlib import Path
+
+
+def line_of(out: str, name: str) -> str:
+    return next(line.rstrip() for line in out.splitlines() if line.startswith(name))
 
 
 def test_a_backbone_is_shown_with_its_origin_and_stages(zoo):
@@ -7,11 +12,61 @@ def test_a_backbone_is_shown_with_its_origin_and_stages(zoo):
         assert fact in out
 
 
+def test_each_field_says_where_it_came_from(zoo):
+    changes = {"resnet50": {"recipe": "linear-probe"}}
+    Path("r.json").write_text(json.dumps({"version": 1, "changes": changes}))
+    out = zoo("show", "resnet50", "--registry", "r.json").out
+    assert line_of(out, "recipe").split() == ["recipe", "linear-probe", "r.json"]
+    assert line_of(out, "sha256").split()[-1] == "built-in"
+    assert line_of(out, "imagenet-1k top1").endswith("metadata of its Weights enum")
+
+
+def test_a_line_made_of_several_fields_names_all_their_origins(zoo):
+    changes = {"vgg16": {"weights": {"commercial_use": False}}}
+    Path("r.json").write_text(json.dumps({"version": 1, "changes": changes}))
+    line = line_of(zoo("show", "vgg16", "--registry", "r.json").out, "licence")
+    assert "(non-commercial)" in line
+    assert line.endswith("built-in, r.json")
+
+
+def test_what_the_lock_file_knows_is_shown_as_such(zoo):
+    from zoo.backbones.sources import lock_key
+    from zoo.registry import Lock, load_registry
+
+    Path("zoo.lock").touch()
+    weights = load_registry().backbone("resnet34.a1_in1k").weights
+    assert "not known before the first download" in zoo("show", "resnet34.a1_in1k").out
+    Lock.default().add(lock_key(weights), sha256="ab" * 32, size=5, revision="cd" * 20)
+    out = zoo("show", "resnet34.a1_in1k").out
+    assert "ab" * 32 in line_of(out, "sha256")
+    assert line_of(out, "sha256").endswith("zoo.lock")
+    assert "cd" * 20 in line_of(out, "revision")
+
+
+def test_a_name_beyond_the_registry_is_described_and_says_what_was_assumed(zoo):
+    out = zoo("show", "torchvision/resnet50.IMAGENET1K_V1").out
+    assert "torchvision 0." in line_of(out, "weights")
+    assert "the network itself" in line_of(out, "stages")
+    assert "bsd-3-clause" in line_of(out, "assumed")
+
+
+def test_terms_of_a_licence_are_shown(zoo):
+    out = zoo("show", "convnextv2_tiny.fcmae_ft_in22k_in1k").out
+    assert "cc-by-nc-4.0 (non-commercial)" in line_of(out, "licence")
+
+
+def test_sizes_are_explained(zoo):
+    out = zoo("show", "vit_small_patch14_dinov2.lvd142m").out
+    assert "multiples of 14" in line_of(out, "input sizes")
+    assert "224 px only" in line_of(zoo("show", "vit_b_16").out, "input sizes")
+
+
 def test_a_recipe_is_shown_phase_by_phase(zoo):
     out = zoo("show", "finetune").out
     assert "solve the head" in out
     assert "train all for 5 epochs" in out
     assert "arXiv:2202.10054" in out
+    assert line_of(out, "registry").endswith("built-in")
 
 
 def test_json_is_the_entry(zoo):
@@ -20,3 +75,16 @@ def test_json_is_the_entry(zoo):
     assert entry["classifier"] == "classifier.6"
     recipe = json.loads(zoo("show", "linear-probe", "--format", "json").out)
     assert recipe["phases"][0]["kind"] == "solve"
+
+
+def test_a_described_entry_can_be_put_into_a_registry_as_it_is_printed(zoo):
+    entry = json.loads(zoo("show", "timm/resnet26t", "--format", "json").out)
+    Path("zoo.registry.json").write_text(json.dumps({"version": 1, "backbones": [entry]}))
+    assert zoo("registry", "check", "zoo.registry.json").code == 0
+    assert "zoo.registry.json" in zoo("show", "resnet26t").out
+
+
+def test_an_unknown_name_suggests_the_nearest(zoo):
+    outcome = zoo("show", "resnet5")
+    assert outcome.code == 1
+    assert "resnet50" in outcome.err

@@ -34,7 +34,6 @@ def plan(photos, backbone):
         device=torch.device("cpu"),
         precision="fp32",
         workers=0,
-        pretrained=False,
     )
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from zoo.errors import RecipeError
 from zoo.recipes import Augment
-from zoo.registry import load_registry
+from zoo.registry.files import built_in_registry
 from zoo.training.plan import Settings, adapt_preprocess, adapt_recipe
 
-RECIPES = load_registry().recipes
+RECIPES = built_in_registry().recipes
 
 
 def test_settings_change_the_last_descent_and_nothing_else(backbone):
@@ -40,12 +40,27 @@ def test_a_recipe_for_another_networks_stages_is_refused(backbone):
 
 def test_a_network_of_one_size_refuses_another():
     with pytest.raises(RecipeError, match="takes 224 px images only, not 192"):
-        adapt_preprocess(load_registry().backbone("vit_b_16"), 192)
+        adapt_preprocess(built_in_registry().backbone("vit_b_16"), 192)
+
+
+def test_a_network_that_can_be_rebuilt_takes_multiples_of_its_patches_only():
+    entry = built_in_registry().backbone("vit_small_patch14_dinov2.lvd142m")
+    assert adapt_preprocess(entry, 224).size == 224
+    with pytest.raises(RecipeError, match="a multiple of 14 px, not 225") as caught:
+        adapt_preprocess(entry, 225)
+    assert caught.value.hint == "--img-size 224"
+
+
+def test_training_sizes_are_multiples_of_the_networks_step(plan):
+    entry = built_in_registry().backbone("vit_small_patch16_dinov3.lvd1689m")
+    recipe = replace(plan.recipe, augment=Augment(size_ratio=0.8))
+    at_size = replace(plan, backbone=entry, recipe=recipe, preprocess=entry.preprocess)
+    assert at_size.train_preprocess.size % 16 == 0
 
 
 def test_an_image_too_small_for_the_network_is_refused():
-    with pytest.raises(RecipeError, match="75 px and more"):
-        adapt_preprocess(load_registry().backbone("inception_v3"), 64)
+    with pytest.raises(RecipeError, match="80 px and more"):
+        adapt_preprocess(built_in_registry().backbone("inception_v3"), 64)
 
 
 def test_training_images_are_smaller_by_the_recipes_ratio(plan):
@@ -57,6 +72,6 @@ def test_training_images_are_smaller_by_the_recipes_ratio(plan):
 
 
 def test_training_images_of_a_fixed_network_keep_its_size(plan):
-    vit = load_registry().backbone("vit_b_16")
+    vit = built_in_registry().backbone("vit_b_16")
     fixed = replace(plan, backbone=vit, preprocess=vit.preprocess, recipe=RECIPES["finetune"])
     assert fixed.train_preprocess.size == 224
