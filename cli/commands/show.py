@@ -149,7 +149,7 @@ def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
 
 def _identity(weights: Weights, origin_of: OriginOf) -> list[Fact]:
     """What pins the file down: from the registry, or else from the lock file."""
-    from zoo.backbones.sources import lock_key
+    from zoo.backbones.identity import lock_key
     from zoo.registry import Lock
 
     lock = Lock.default()

@@ -17,9 +17,9 @@ from timm.models import get_pretrained_cfg, list_pretrained
 
 from zoo.backbones.describe import describe, unknown
 from zoo.errors import RegistryError, WeightsError
+from zoo.hub import HUB_FAILURES, reason_of
 from zoo.inputs.contract import Preprocess
 from zoo.registry import Found, Weights
-from zoo.registry.hub import HUB_FAILURES, reason_of
 from zoo.registry.licenses import OTHER, is_spdx
 
 _LICENSES: Mapping[str, str] = {

@@ -38,10 +38,10 @@ def resize(network: nn.Module, size: int) -> None:
         ValueError: The network cannot be rebuilt, or its patches do not tile that size.
     """
     rebuild = getattr(network, "set_input_size", None)
-    if rebuild is None:
-        raise ValueError("timm cannot rebuild this network for another size")
     patches: Any = getattr(network, "patch_embed", None)
-    side = patches.patch_size[0] if patches is not None else 1
+    if rebuild is None or getattr(network, "pos_embed", None) is None:
+        raise ValueError("timm interpolates no position embeddings of this network")
+    side = patches.patch_size[0]
     if size % side:
         raise ValueError(f"patches of {side} px do not tile {size} px")
     rebuild(img_size=(size, size))

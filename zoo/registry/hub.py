@@ -5,28 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import (  # type: ignore[attr-defined]
-    HTTPError,
-    LocalEntryNotFoundError,
-    RemoteEntryNotFoundError,
-)
+from huggingface_hub.errors import RemoteEntryNotFoundError
 
 from zoo.errors import RegistryError
+from zoo.hub import HUB_FAILURES, reason_of
 from zoo.registry.lock import Lock
 from zoo.storage import sha256_of
 
 FILE = "registry.json"
-HUB_FAILURES = (HTTPError, OSError, ValueError)
-"""What the Hub's client raises when a file cannot be had. A connection that breaks is an error
-of the HTTP library beneath it: httpx for version 1 of the client, httpx2 for version 2."""
-
-
-def reason_of(failure: Exception) -> str:
-    """Say in one line why the Hub's client gave up."""
-    if isinstance(failure, LocalEntryNotFoundError) and isinstance(failure.__cause__, Exception):
-        failure = failure.__cause__
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return " ".join(lines[:2]) or type(failure).__name__
 
 
 def fetch_registry(repo: str, revision: str | None, lock: Lock) -> tuple[Path, str]:

@@ -30,7 +30,7 @@ def test_a_line_made_of_several_fields_names_all_their_origins(zoo):
 
 
 def test_what_the_lock_file_knows_is_shown_as_such(zoo):
-    from zoo.backbones.sources import lock_key
+    from zoo.backbones.identity import lock_key
     from zoo.registry import Lock, load_registry
 
     Path("zoo.lock").touch()

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from tests.web_server import cut, refuse
-from zoo.backbones.sources import check_identity, fetch_weights, is_here, lock_key, torch_cache
+from zoo.backbones.identity import check_identity, lock_key
+from zoo.backbones.places import torch_cache
+from zoo.backbones.sources import fetch_weights, is_here
 from zoo.errors import DamagedFileError, WeightsError
 from zoo.registry import Lock, Weights
 from zoo.registry.lock import NAME
@@ -474,3 +476,41 @@ def test_large_files_come_from_the_hubs_storage_without_its_token(by_hub, hub, l
     fetch_weights(by_hub, lock)
     assert {request.headers["Authorization"] for request in hub.requests} == {"Bearer hf_secret"}
     assert [request.headers["Authorization"] for request in hub.storage.requests] == [None]
+
+
+def test_a_broken_download_from_the_hub_is_continued_by_the_next_call(by_hub, hub, lock):
+    """The client itself would throw away what came, and begin anew."""
+    begun = iter([cut(5, reset=True)])
+    hub.storage.broken = lambda answer: next(begun, cut(0, reset=True))(answer)
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        fetch_weights(by_hub, lock)
+    hub.storage.broken = None
+    hub.storage.requests.clear()
+    assert fetch_weights(by_hub, lock).path.read_bytes() == CONTENT
+    assert [request.headers["Range"] for request in hub.storage.requests] == ["bytes=5-"]
+
+
+def test_two_files_of_one_name_do_not_meet_in_the_cache(by_url, web, lock):
+    web.files["/other/w.safetensors"] = OTHER
+    address = f"{web.address}/other/w.safetensors"
+    other = replace(by_url, location=address, sha256=OTHER_DIGEST)
+    assert fetch_weights(by_url, lock).path.read_bytes() == CONTENT
+    assert fetch_weights(other, lock).path.read_bytes() == OTHER
+    assert fetch_weights(by_url, lock).path.read_bytes() == CONTENT
+
+
+def test_the_hubs_client_finds_what_was_fetched(by_hub, hub, lock):
+    from huggingface_hub import hf_hub_download, scan_cache_dir
+
+    path = fetch_weights(by_hub, lock).path
+    hub.storage.requests.clear()
+    assert Path(hf_hub_download(REPO, "w.safetensors")) == path
+    assert hub.storage.requests == []
+    (cached,) = scan_cache_dir(path.parents[3]).repos
+    assert (cached.repo_id, cached.size_on_disk) == (REPO, len(CONTENT))
+
+
+def test_a_hub_that_sends_another_file_than_it_announces_is_refused(by_hub, hub, lock):
+    hub.storage.broken = lambda answer: replace(answer, body=answer.body[::-1])
+    with pytest.raises(WeightsError, match="sent another file than it announced"):
+        fetch_weights(by_hub, lock)

@@ -3,7 +3,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from zoo.backbones.builders import BUILDERS
 from zoo.backbones.measure import build_on_meta, find_mistakes, measure
-from zoo.backbones.sources import PLACES
+from zoo.backbones.places import PLACES
 from zoo.registry import Backbone, Weights, license_note, to_data
 from zoo.registry.entries import Source
 from zoo.registry.files import built_in_registry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -17,7 +17,14 @@ _TIMEOUT_S = 30
 _RANGE_NOT_SATISFIABLE = 416
 
 
-def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
+def download(
+    url: str,
+    path: Path,
+    check: Callable[[Path], None],
+    *,
+    headers: Mapping[str, str] | None = None,
+    turn: Path | None = None,
+) -> None:
     """Download a file, continuing what an earlier attempt left beside its place.
 
     A dropped connection is taken up again as long as each attempt brings something. Proxies
@@ -27,18 +34,22 @@ def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
         url: An http or https address.
         path: Where the file shall lie.
         check: Raises if the downloaded file is not the right one; it is then deleted.
+        headers: Sent with each request.
+        turn: The lock file that processes take turns by; by default one beside the file.
 
     Raises:
         OSError: The network or the server fails; what has come so far is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with FileLock(path.with_name(f"{path.name}.lock")):
+    turn = turn or path.with_name(f"{path.name}.lock")
+    turn.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(turn):
         if path.exists():
             return
         if is_offline_mode():
             raise ConnectionError("HF_HUB_OFFLINE is set")
-        while not _continue(url, part):
+        while not _continue(url, part, headers or {}):
             pass
         try:
             check(part)
@@ -48,18 +59,19 @@ def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
         part.replace(path)
 
 
-def _continue(url: str, part: Path) -> bool:
+def _continue(url: str, part: Path, headers: Mapping[str, str]) -> bool:
     """Append what is missing; tell whether the file is complete.
 
     Raises:
         OSError: Nothing came.
     """
     begun = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={begun}-"} if begun else {}
+    rest = {"Range": f"bytes={begun}-"} if begun else {}
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"{url} is no http address")
     try:
-        with urlopen(Request(url, headers=headers), timeout=_TIMEOUT_S) as response:  # noqa: S310
+        request = Request(url, headers={**headers, **rest})  # noqa: S310
+        with urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
             return _append(response, part, begun)
     except HTTPError as refusal:
         refusal.close()

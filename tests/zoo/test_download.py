@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.web_server import Response, cut, refuse
-from zoo.backbones.download import download
+from zoo.download import download
 
 CONTENT = Random(0).randbytes(300_000)
 
@@ -189,7 +189,7 @@ def test_processes_that_want_the_same_file_fetch_it_once(web, url, path):
 import sys
 from pathlib import Path
 from urllib.request import urlopen
-from zoo.backbones.download import download
+from zoo.download import download
 urlopen(sys.argv[1] + "/begun").close()
 download(sys.argv[1] + "/w.bin", Path(sys.argv[2]), lambda part: None)
 """
