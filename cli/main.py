@@ -58,6 +58,8 @@ def main() -> None:
     except ZooError as error:
         _report(error)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(RunInterruptedError.exit_code)
 
 
 def _report(error: ZooError) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo.registry import Backbone
 from zoo.registry.search import Cost, cost_of, pareto_front
+from zoo.storage import write_bytes
 
 _INK, _GREY, _ACCENT, _FAINT = "#1f2933", "#b8c1cc", "#0b6e99", "#e4e8ec"
 _UNITS: dict[Cost, tuple[float, str]] = {
@@ -60,16 +63,26 @@ def draw(path: Path, entries: Sequence[Backbone], cost: Cost) -> None:
     axes.margins(x=0.18, y=0.1)
     axes.legend(loc="lower right", frameon=False, fontsize=8)
     figure.draw_without_rendering()
-    _name_points(axes, front, x_of(front))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    _name_points(axes, front, x_of(front), {entry.name for entry in entries})
+    content = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):  # text that can be searched
+        figure.savefig(content, format=path.suffix[1:].lower())
+    write_bytes(path, content.getvalue())
 
 
 def _percent(entries: Sequence[Backbone]) -> list[float]:
     return [100 * (entry.top1 or 0.0) for entry in entries]
 
 
-def _name_points(axes: Axes, front: Sequence[Backbone], xs: Sequence[float]) -> None:
+def _short(entry: Backbone, taken: set[str]) -> str:
+    """Leave the tag out of a name where the rest is not another entry's."""
+    short = entry.name.partition(".")[0]
+    return entry.name if short in taken else short
+
+
+def _name_points(
+    axes: Axes, front: Sequence[Backbone], xs: Sequence[float], taken: set[str]
+) -> None:
     """Write names to the upper left of their points, each a line above the one before."""
     points_per_pixel = 72 / axes.figure.dpi
     last = float("-inf")
@@ -78,7 +91,7 @@ def _name_points(axes: Axes, front: Sequence[Backbone], xs: Sequence[float]) -> 
         last = max(height + 5, last + _LINE)
         crowded = last - height > _LINE
         axes.annotate(
-            entry.name.split(".")[0],
+            _short(entry, taken),
             (x, y),
             xytext=(-14 if crowded else -5, last - height),
             textcoords="offset points",

@@ -25,16 +25,24 @@ def print_json_line(value: Any) -> None:
 
 
 def print_table(
-    columns: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[str] = ()
+    columns: Iterable[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    right: Iterable[str] = (),
+    fold: bool = True,
 ) -> None:
     """Print a table; the columns named in `right` are numbers.
 
     Into a pipe, and where there is much, it is printed line by line as it is: rich measures
-    and folds every cell, which takes seconds for thousands.
+    and folds every cell, which takes seconds for thousands. So it is, too, where it is too
+    wide and cells are not to be folded.
     """
-    lines = [list(columns), *(list(row) for row in rows)]
+    lines = [list(map(_clean, line)) for line in (columns, *rows)]
     numbers = set(right)
-    if len(lines) > _MANY or not _console().is_terminal:
+    console = _console()
+    width = sum(max(map(len, cells)) + 3 for cells in zip(*lines, strict=True))
+    too_wide = not fold and width > console.width
+    if len(lines) > _MANY or too_wide or not console.is_terminal:
         _print_plain(lines, numbers)
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -66,13 +74,18 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, value)
+        table.add_row(_clean(name), _clean(value))
     _console().print(table, markup=False)
 
 
 def print_line(text: str = "") -> None:
     """Print a line of a result."""
     _console().print(text, markup=False, soft_wrap=True)
+
+
+def _clean(text: str) -> str:
+    """Show control characters instead of sending them to the terminal; texts come from others."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def note(text: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from filelock import FileLock
 from huggingface_hub.constants import is_offline_mode
 from tqdm.auto import tqdm
+
+from zoo.errors import StorageError
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30
@@ -34,11 +37,13 @@ def download(
         url: An http or https address.
         path: Where the file shall lie.
         check: Raises if the downloaded file is not the right one; it is then deleted.
-        headers: Sent with each request.
+        headers: Sent with each request, and not to where a server redirects it: a token
+            must not reach another host.
         turn: The lock file that processes take turns by; by default one beside the file.
 
     Raises:
         OSError: The network or the server fails; what has come so far is kept.
+        StorageError: The disk refuses the file; likewise.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -70,7 +75,9 @@ def _continue(url: str, part: Path, headers: Mapping[str, str]) -> bool:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"{url} is no http address")
     try:
-        request = Request(url, headers={**headers, **rest})  # noqa: S310
+        request = Request(url, headers=rest)  # noqa: S310
+        for name, value in headers.items():
+            request.add_unredirected_header(name, value)
         with urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
             return _append(response, part, begun)
     except HTTPError as refusal:
@@ -99,8 +106,16 @@ def _append(response: HTTPResponse, part: Path, begun: int) -> bool:
     ):
         # Unlike `read`, `read1` keeps what came before the connection broke.
         while chunk := response.read1(_CHUNK):
-            file.write(chunk)
+            _write(file, part, chunk)
             bar.update(len(chunk))
     if total is not None and part.stat().st_size < total:
         raise ConnectionError(f"the connection ended after {part.stat().st_size:,} bytes")
     return True
+
+
+def _write(file: BinaryIO, path: Path, chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as cause:
+        raise StorageError(path, cause) from cause

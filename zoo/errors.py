@@ -43,19 +43,24 @@ class RegistryError(ZooError):
 class BrokenRegistryError(RegistryError):
     """A registry file that cannot be used; every mistake in it is listed."""
 
-    def __init__(self, origin: str, mistakes: Sequence[str]) -> None:
+    def __init__(self, origin: str, mistakes: Sequence[str], *, hint: str = "") -> None:
         listing = "\n".join(f"  {mistake}" for mistake in mistakes)
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
         super().__init__(
             f"{origin} has {count}:\n{listing}",
-            hint="mend the file; `zoo registry check FILE` lists what is left, and an editor that "
+            hint=hint
+            or "mend the file; `zoo registry check FILE` lists what is left, and an editor that "
             "is given `zoo registry schema` checks while you type",
         )
         self.mistakes = tuple(mistakes)
 
 
-def _nearest(name: str, known: Iterable[str], command: str) -> str:
-    near = get_close_matches(name, known, n=1)
+def _nearest(name: str, known: Sequence[str], command: str) -> str:
+    """Suggest a name: of another case, without its tag, or else of similar letters."""
+    wanted = name.lower()
+    same = [k for k in known if k.lower() == wanted]
+    tagged = [k for k in known if k.lower().partition(".")[0] == wanted]
+    near = same or tagged or get_close_matches(wanted, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"run `{command}` to see all names"
 
 
@@ -65,7 +70,10 @@ class UnknownBackboneError(RegistryError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         hint = _nearest(name, known, "zoo list")
-        super().__init__(f"no backbone named {name!r} among {len(known)}", hint=hint)
+        elsewhere = "timm/NAME, torchvision/NAME, hf-hub:org/name and model folders work as well"
+        super().__init__(
+            f"no backbone named {name!r} among {len(known)}", hint=f"{hint} ({elsewhere})"
+        )
 
 
 class UnknownRecipeError(RegistryError):
@@ -127,8 +135,8 @@ class StorageError(ZooError):
     def __init__(self, path: Path, cause: OSError) -> None:
         super().__init__(
             f"cannot write {path}: {cause.strerror or cause}",
-            hint="nothing already written was touched; free some space or choose another "
-            "place with --output, then try again",
+            hint="nothing already written was touched; free some space or choose another place, "
+            "then try again",
         )
         self.path = path
 

@@ -53,6 +53,10 @@ class ModelConfig:
     pretrained: bool
     """Whether training started from the backbone's weights."""
     zoo_version: str
+    base: tuple[str, ...] = ()
+    """What training started from, the newest first; as `Weights.base`."""
+    assumptions: tuple[str, ...] = ()
+    """What nobody stated of the backbone and zoo took to be so."""
     notes: tuple[str, ...] = ()
     """What whoever uses the model has to know, such as the weights' licence."""
 

@@ -66,6 +66,9 @@ class RunRecord:
     """With all that the command line changed."""
     preprocess: Preprocess
     pretrained: bool
+    reference: str = ""
+    """What names the backbone from anywhere: an entry's name, a name with its prefix, or the
+    path of a folder."""
     origin: str = ""
     """Where the backbone's facts came from."""
     assumptions: tuple[str, ...] = ()

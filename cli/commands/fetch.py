@@ -28,15 +28,20 @@ def fetch(
     from cli.progress import TerminalProgress
     from zoo.backbones.find import find_backbone
     from zoo.backbones.sources import fetch_weights, is_here
-    from zoo.errors import WeightsError
+    from zoo.errors import RegistryError, WeightsError, ZooError
     from zoo.registry import Lock, load_registry
 
     catalogue, lock = load_registry(registry or ()), Lock.default()
-    backbones = [find_backbone(name, catalogue).backbone for name in names]
     done: list[tuple[str, Fetched]] = []
-    failed: list[WeightsError] = []
+    failed: list[ZooError] = []
     with TerminalProgress() as progress:
-        for backbone in backbones:
+        for name in names:
+            try:
+                backbone = find_backbone(name, catalogue).backbone
+            except (RegistryError, WeightsError) as error:
+                failed.append(error)
+                progress.note(f"{name}: {error.problem}")
+                continue
             if backbone.weights.source == "none":
                 progress.note(f"{backbone.name} has random weights; there is nothing to fetch")
                 continue

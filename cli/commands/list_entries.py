@@ -52,7 +52,10 @@ def _count(flag: str, what: str) -> Any:
 
 
 def list_entries(
-    text: Annotated[str, typer.Argument(help="Words in the name, summary, family or notes.")] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Words in the name, summary, family or notes."),
+    ] = None,
     recipes: Annotated[bool, typer.Option("--recipes", help="List recipes instead.")] = False,
     task: Annotated[
         str | None, typer.Option(help="image-classification or image-feature-extraction.")
@@ -98,6 +101,7 @@ def list_entries(
 
     if plot is not None and (not pareto or plot.suffix.lower() not in (".png", ".svg")):
         raise typer.BadParameter("--plot FILE.png or FILE.svg draws what --pareto shows")
+    text = " ".join(words or ())
     catalogue = load_registry(registry or ())
     if recipes:
         _list_recipes(catalogue, text, fmt)
@@ -119,8 +123,13 @@ def list_entries(
 
         matching = [entry for entry in matching if is_here(entry.weights)]
     chosen = pareto_front(matching, cost.value) if pareto else matching
-    if sort is not None or reverse:
-        chosen = sort_by(chosen, (sort or Column.NAME).value, reverse=reverse)
+    if sort is not None:
+        chosen = sort_by(chosen, sort.value, reverse=reverse)
+    elif reverse:
+        chosen = chosen[::-1]
+    if pareto and matching and not chosen:
+        render.note("none of them has a published ImageNet top-1")
+        return
     if plot is not None:
         from cli.pareto_plot import draw
 
@@ -132,6 +141,7 @@ def list_entries(
             ("backbone", "params", "GMACs", "px", "top-1", "weights", "licence"),
             [_row(entry) for entry in chosen],
             right=("params", "GMACs", "px", "top-1"),
+            fold=False,
         )
     _comment(len(chosen), len(matching), len(catalogue.backbones), plot)
 
@@ -167,7 +177,7 @@ def _list_recipes(catalogue: Registry, text: str, fmt: Format) -> None:
 
 def _row(backbone: Backbone) -> tuple[str, ...]:
     weights = backbone.weights
-    flag = " (non-commercial)" if weights.terms == "non-commercial" else ""
+    flag = "" if weights.terms == "permissive" or not weights.license else f" ({weights.terms})"
     return (
         backbone.name,
         f"{backbone.num_params / 1e6:.1f} M",
@@ -175,5 +185,5 @@ def _row(backbone: Backbone) -> tuple[str, ...]:
         str(backbone.preprocess.size),
         f"{backbone.top1:.1%}" if backbone.top1 is not None else "–",
         weights.source,
-        f"{weights.license}{flag}",
+        f"{weights.license or 'your own'}{flag}",
     )

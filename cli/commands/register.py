@@ -30,6 +30,8 @@ def register(
 
     if user and registry is not None:
         raise typer.BadParameter("give --user or --registry, not both")
+    if registry is not None and str(registry).startswith(("hub:", "http")):
+        raise typer.BadParameter("a registry elsewhere cannot be written; give a file")
     path = registry or (user_path() if user else project_path())
     entry = add(model, name, path, overwrite=overwrite)
     beyond = f" --registry {path}" if registry is not None else ""
@@ -37,7 +39,7 @@ def register(
         [
             ("registered", f"{entry.name} in {path}"),
             ("weights", f"{entry.weights.location}, sha256 {(entry.weights.sha256 or '')[:16]}…"),
-            ("from", entry.weights.base or ""),
+            ("from", " ← ".join(entry.weights.base) or "random weights"),
             ("licence", entry.weights.license or "your own"),
             ("next", f"zoo finetune {entry.name} DATA{beyond}"),
         ]

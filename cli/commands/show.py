@@ -169,7 +169,7 @@ def _parents(backbone: Backbone, registry: Registry) -> Sequence[str]:
 
     if backbone.name in registry.backbones:
         return lineage(registry, backbone.name)[1:]
-    return [backbone.weights.base] if backbone.weights.base else []
+    return backbone.weights.base
 
 
 def _describe_recipe(recipe: Recipe) -> list[tuple[str, str]]:

@@ -3,7 +3,20 @@ import sys
 
 import pytest
 
-COMMANDS = ["list", "show", "finetune", "evaluate", "predict", "export", "verify", "doctor", "demo"]
+COMMANDS = [
+    "list",
+    "show",
+    "fetch",
+    "register",
+    "registry",
+    "finetune",
+    "evaluate",
+    "predict",
+    "export",
+    "verify",
+    "doctor",
+    "demo",
+]
 
 
 def test_help_names_every_command(zoo):
@@ -51,6 +64,6 @@ def test_a_wrong_option_is_the_command_lines_own_error(zoo):
 
 
 def test_programming_errors_keep_their_traceback(zoo, monkeypatch):
-    monkeypatch.setattr("zoo.registry.load_registry", lambda: 1 / 0)
+    monkeypatch.setattr("zoo.registry.load_registry", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         zoo("list")

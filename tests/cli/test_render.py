@@ -16,6 +16,15 @@ def test_a_table_cuts_nothing_off(capsys):
     assert capsys.readouterr().out.count("x") == 300
 
 
+def test_control_characters_are_shown_and_not_sent(capsys):
+    render.print_facts([("name", "\x1b[31mred\x07")])
+    render.print_table(("a",), [("\x1b]0;title\x07",)])
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert r"\x1b[31mred" in out
+
+
 def test_square_brackets_are_text_not_markup(capsys):
     render.print_facts([("name", "[red]dress[/red]")])
     render.print_table(("a",), [("[bold]x",)])

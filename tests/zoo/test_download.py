@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.web_server import Response, cut, refuse
+from tests.web_server import Response, WebServer, cut, refuse
 from zoo.download import download
 
 CONTENT = Random(0).randbytes(300_000)
@@ -230,3 +230,29 @@ def test_the_environments_proxy_is_asked(web, path, monkeypatch):
 def test_only_the_web_is_downloaded_from(path):
     with pytest.raises(ValueError, match="no http address"):
         download(f"file://{os.devnull}", path, accept)
+
+
+def test_a_token_is_not_sent_to_where_a_server_redirects(web, tmp_path):
+    """Python's urllib would hand it on."""
+    with WebServer() as elsewhere:
+        elsewhere.files["/w"] = b"weights"
+        target = f"{elsewhere.address}/w"
+        web.broken = lambda _: Response(status=302, headers={"Location": target})
+        headers = {"Authorization": "Bearer secret"}
+        download(f"{web.address}/w", tmp_path / "w", lambda _: None, headers=headers)
+        assert (tmp_path / "w").read_bytes() == b"weights"
+        assert [r.headers["Authorization"] for r in web.requests] == ["Bearer secret"]
+        assert [r.headers["Authorization"] for r in elsewhere.requests] == [None]
+
+
+def test_a_full_disk_is_not_mistaken_for_a_bad_connection(web, tmp_path, monkeypatch):
+    from zoo.errors import StorageError
+
+    web.files["/w"] = b"weights"
+
+    def full(file, path, chunk):
+        raise StorageError(path, OSError(28, "No space left on device"))
+
+    monkeypatch.setattr("zoo.download._write", full)
+    with pytest.raises(StorageError, match="No space left"):
+        download(f"{web.address}/w", tmp_path / "w", lambda _: None)

@@ -39,6 +39,7 @@ def describe_architecture(builder: str, architecture: str) -> Found:
     )
     return Found(
         replace(backbone, summary=f"{architecture} by {builder}, random weights"),
+        f"{builder}/{architecture}",
         f"builder {builder}, zoo's defaults",
         (
             f"inputs of {USUAL.size} px, {USUAL.interpolation} from {USUAL.resize} px, with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from zoo.errors import UnknownBackboneError
@@ -23,16 +24,29 @@ def find_backbone(name: str, registry: Registry) -> Found:
         RegistryError: The library, repository or folder does not hold such a network.
     """
     if name in registry.backbones:
-        return Found(registry.backbones[name], registry.origins[name])
+        return Found(registry.backbones[name], name, registry.origins[name])
     for prefix, describe in PREFIXES.items():
         if name.startswith(prefix):
             return describe(name.removeprefix(prefix))
     if "/" in name and (built := _by_builder(name)):
         return built
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and _is_folder(folder):
         return _in_folder(folder)
     raise UnknownBackboneError(name, registry.backbones)
+
+
+def reference_of(name: str) -> str:
+    """Say what a name means wherever one stands: a folder's is its whole path."""
+    folder = Path(name).expanduser()
+    is_folder = not name.startswith(tuple(PREFIXES)) and _is_folder(folder)
+    return str(folder.resolve()) if is_folder else name
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False  # such as a name longer than a file's can be
 
 
 # Each way to describe a network is imported when it is first gone: they need torch, and an

@@ -12,6 +12,7 @@ from zoo.errors import RegistryError
 from zoo.manifest import check_file
 from zoo.model import WEIGHTS, load_config
 from zoo.registry import Found, Weights
+from zoo.run import locate_model
 from zoo.storage import sha256_of
 
 _NOBODYS = Weights(source="none")
@@ -19,22 +20,27 @@ _NOBODYS = Weights(source="none")
 
 
 def describe_folder(folder: Path) -> Found:
-    """Describe a run folder, a model folder, or a folder in timm's layout."""
-    for model in (folder, folder / "model"):
-        if (model / "zoo_config.json").exists():
-            return _from_model_folder(model, str(folder))
+    """Describe a run folder, a model folder, or a folder in timm's layout.
+
+    Raises:
+        RunError: The run is not finished.
+        RegistryError: The folder holds nothing of the kind, or something else than it says.
+    """
+    folder = folder.resolve()
+    if (folder / "run.json").exists() or (folder / "zoo_config.json").exists():
+        return _from_model_folder(locate_model(folder).folder, folder)
     if (folder / "config.json").exists():
         file = folder / "model.safetensors"
         if not file.exists():
             raise RegistryError(f"{folder} holds a config.json, but no model.safetensors")
         weights = {
             "source": "local",
-            "location": str(folder.resolve()),
+            "location": str(folder),
             "file": file.name,
             "sha256": sha256_of(file),
             "bytes": file.stat().st_size,
         }
-        return from_config_file(folder / "config.json", folder.name, weights, str(folder))
+        return from_config_file(folder / "config.json", str(folder), weights, str(folder))
     raise RegistryError(
         f"{folder} is neither a run folder nor a model folder",
         hint="give a folder with a zoo_config.json, or with timm's config.json and "
@@ -42,21 +48,22 @@ def describe_folder(folder: Path) -> Found:
     )
 
 
-def _from_model_folder(model: Path, origin: str) -> Found:
+def _from_model_folder(model: Path, folder: Path) -> Found:
     config = load_config(model)
     path = check_file(model, WEIGHTS)
     parent = config.backbone
+    is_in_run = (folder.parent / "run.json").exists()
     weights = replace(
         parent.weights if config.pretrained else _NOBODYS,
         source="local",
-        location=str(model.resolve()),
+        location=str(model),
         file=WEIGHTS,
         revision=None,
         requirement=None,
         match="name",
         sha256=sha256_of(path),
         bytes=path.stat().st_size,
-        base=parent.name if config.pretrained else None,
+        base=(config.base or (parent.name,)) if config.pretrained else (),
     )
     num_classes = len(config.target.classes)
     size = config.preprocess.size
@@ -64,7 +71,7 @@ def _from_model_folder(model: Path, origin: str) -> Found:
     facts = measure(network, size, parent.classifier)
     backbone = replace(
         parent,
-        name=plain_name(origin),
+        name=plain_name(str(folder.parent if is_in_run else folder)),
         summary=f"{parent.name}, fine-tuned by {config.recipe} for {num_classes} classes",
         task="image-classification",
         num_classes=num_classes,
@@ -75,4 +82,4 @@ def _from_model_folder(model: Path, origin: str) -> Found:
         results=(),
         notes="",
     )
-    return Found(backbone, origin)
+    return Found(backbone, str(folder), str(folder), config.assumptions)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from zoo.errors import WeightsError
 from zoo.registry.entries import Weights
-from zoo.registry.lock import Lock
 
 STRANGER = (
     "delete it so that it is fetched again; if it comes back the same, its source has changed: "
@@ -37,7 +36,7 @@ def check_identity(
         problems.append(f"sha256 {digest[:16]}… instead of {weights.sha256[:16]}…")
     if problems:
         raise WeightsError(
-            f"{origin} is not the file that the registry (or {Lock.default().path}) names: "
+            f"{origin} is not the file that the registry or the lock file names: "
             + ", ".join(problems),
             hint=hint,
         )

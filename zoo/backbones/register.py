@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from zoo.backbones.folder_entries import describe_folder
@@ -23,7 +25,8 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
     Args:
         folder: A run folder or a model folder.
         name: What the model shall be called from now on.
-        registry: The file; the model's place is written relative to it where that is shorter.
+        registry: The file; the model's place is written relative to it where both lie in the
+            working folder.
         overwrite: Replace an entry of that name in the file.
 
     Raises:
@@ -38,21 +41,33 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
             f"{name!r} cannot be the name of an entry",
             hint="begin with a letter or a digit; then also . _ + and - are allowed",
         ) from cause
-    entry = describe_folder(folder).backbone
+    found = describe_folder(folder)
+    assumed = "; ".join(f"assumed {assumption}" for assumption in found.assumptions)
+    entry = replace(found.backbone, notes=assumed)
+    registry = registry.resolve()
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(registry.with_name(f".{registry.name}.turn")):
+        _add(entry, name, registry, overwrite=overwrite)
+    return load_registry([registry]).backbone(name)
+
+
+def _add(entry: Backbone, name: str, registry: Path, *, overwrite: bool) -> None:
     content: dict[str, Any] = {"version": VERSION}
     if registry.exists():
         read_document(registry)
         content = read_json(registry)
     entries = content.setdefault("backbones", [])
     names = [other["name"] for other in entries]
-    if name in names and not overwrite:
-        raise RegistryError(
-            f"{registry} already has an entry named {name!r}",
-            hint="choose another --name, or replace it with --overwrite",
-        )
-    place = _as_written(Path(entry.weights.location), registry.resolve().parent)
-    entry = replace(entry, name=name, weights=replace(entry.weights, location=place))
     around = load_registry([registry] if registry.exists() else [])
+    if name in around.recipes:
+        raise RegistryError(f"{name!r} is the name of a recipe", hint="choose another --name")
+    if name in around.backbones and not overwrite:
+        raise RegistryError(
+            f"{around.origins[name]} already has an entry named {name!r}",
+            hint="choose another --name, or replace or hide it with --overwrite",
+        )
+    place = _as_written(Path(entry.weights.location), registry.parent)
+    entry = replace(entry, name=name, weights=replace(entry.weights, location=place))
     lineage(replace(around, backbones={**around.backbones, name: entry}), name)
     data = to_data(entry)
     data["weights"] = {key: value for key, value in data["weights"].items() if value is not None}
@@ -61,9 +76,11 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
     else:
         entries.append(data)
     write_json(registry, content)
-    return entry
 
 
 def _as_written(model: Path, beside: Path) -> str:
-    """Name a model folder relative to the registry where it lies below it."""
-    return str(model.relative_to(beside) if model.is_relative_to(beside) else model)
+    """Name a model folder relative to the registry where both lie in the working folder."""
+    here = Path.cwd().resolve()
+    if model.is_relative_to(here) and beside.is_relative_to(here):
+        return Path(os.path.relpath(model, beside)).as_posix()
+    return model.as_posix()

@@ -47,16 +47,14 @@ def fetch_weights(weights: Weights, lock: Lock | None = None) -> Fetched:
     """
     lock = lock or Lock.default()
     pinned = _pinned(weights, lock)
-    if not pinned.file.endswith(SAFE_SUFFIX) and pinned.sha256 is None:
+    if is_unsafe(pinned):
         raise WeightsError(
             f"{pinned.location}/{pinned.file} is a pickle of unknown sha256, which zoo does not "
             "open",
-            hint="name weights in the safetensors format, or state the file's sha256 in a "
-            "registry entry",
+            hint="name weights in the safetensors format, or state the 64 hex digits of the "
+            "file's sha256 in a registry entry",
         )
     path = PLACES[pinned.source].fetch(pinned)
-    if not path.exists():
-        raise WeightsError(f"{path} is missing", hint=f"reinstall {weights.requirement}")
     size, digest = path.stat().st_size, sha256_of(path)
     check_identity(path, pinned, size=size, digest=digest)
     revision = _commit_of(path, pinned.file) if pinned.source == "hub" else None
@@ -70,17 +68,27 @@ def fetch_weights(weights: Weights, lock: Lock | None = None) -> Fetched:
     return Fetched(path, complete, newly)
 
 
-def _pinned(weights: Weights, lock: Lock | None) -> Weights:
+def is_unsafe(weights: Weights) -> bool:
+    """Tell whether a file is a pickle that could be anything.
+
+    torchvision's are known by the digits that it publishes, in the file's own name.
+    """
+    digits = 8 if weights.source == "torchvision" else 64
+    known = len(weights.sha256 or "") >= digits
+    return weights.source != "none" and not (weights.file.endswith(SAFE_SUFFIX) or known)
+
+
+def _pinned(weights: Weights, lock: Lock) -> Weights:
     """Fill what the registry leaves open with what the lock file knows."""
-    known = (lock or Lock.default()).get(lock_key(weights))
+    known = lock.get(lock_key(weights))
     if known is None:
         return weights
     if weights.sha256 is not None and not known.sha256.startswith(weights.sha256):
         raise WeightsError(
             f"the registry says that {weights.location} has sha256 {weights.sha256[:16]}…, where "
             f"the file first fetched on {known.first_fetched:%Y-%m-%d} had {known.sha256[:16]}…",
-            hint="trust one of them: mend the registry entry, or remove the line from the lock "
-            f"file {(lock or Lock.default()).path}",
+            hint=f"trust one of them: mend the registry entry, or remove {lock_key(weights)!r} "
+            f"from {lock.path}",
         )
     return replace(
         weights,

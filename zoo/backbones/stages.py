@@ -27,6 +27,9 @@ _WORTH_OPENING = 0.02
 _LIGHT = 0.15
 """Parameters over those of the stage that follows, below which a unit is its entrance."""
 
+_TINY = 0.002
+"""Part of all parameters below which a group is no stage of its own."""
+
 Stages = dict[str, tuple[str, ...]]
 
 
@@ -38,6 +41,8 @@ class _Unit:
     module: nn.Module
     octave: int | None
     """How often the image was halved when it left; None once it is pooled away."""
+    order: int
+    """When it ran."""
     block: bool = False
     """One of the equal blocks of a transformer."""
 
@@ -48,7 +53,8 @@ class _Unit:
     @property
     def mixes(self) -> bool:
         """Whether it computes with matrices, not only scales and shifts."""
-        return any(parameter.dim() > 1 for parameter in self.module.parameters())
+        shapes = (parameter.shape for parameter in self.module.parameters())
+        return any(sum(side > 1 for side in shape) > 1 for shape in shapes)
 
     @property
     def whole(self) -> bool:
@@ -62,6 +68,18 @@ class _Group:
     name: str = ""
     extra: list[str] = field(default_factory=list)
     """Paths of bare parameters."""
+
+    @property
+    def num_params(self) -> int:
+        return sum(unit.num_params for unit in self.units)
+
+    @property
+    def octave(self) -> int | None:
+        return self.units[-1].octave
+
+    @property
+    def block(self) -> bool:
+        return self.units[0].block
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -84,10 +102,10 @@ def find_stages(network: nn.Module, classifier: str, size: int) -> Stages:
         RegistryError: Nothing but the classifier has parameters.
     """
     walk = _Walk(network, classifier, _trace(network, size))
-    units = list(walk.units())
+    units = sorted(walk.units(), key=lambda unit: unit.order)
     if not units:
         raise RegistryError("the network has no parameters before its classifier")
-    groups = _name(_group(units))
+    groups = _name(_merge_tiny(_group(units)))
     groups[0].extra += walk.bare_parameters
     groups[-1].extra += _uncovered(network, classifier, groups)
     return {group.name: group.paths for group in groups}
@@ -176,19 +194,12 @@ class _Walk:
             for name, child in module.named_children()
             if f"{prefix}{name}" != self.classifier and any(True for _ in child.parameters())
         ]
-        last = len(self.calls)
-        children.sort(key=lambda item: min(self._orders(item[0]), default=last))
         for name, child in children:
             inside = self.classifier.startswith(f"{name}.")
             if inside or not self._stays_whole(name, child):
                 yield from self._open(name, child, block=self._holds_blocks(name, child))
             elif (call := self.calls.get(name)) is not None:
-                yield _Unit(name, child, call.left, block)
-
-    def _orders(self, path: str) -> Iterator[int]:
-        for name, call in self.calls.items():
-            if name == path or name.startswith(f"{path}."):
-                yield call.order
+                yield _Unit(name, child, call.left, call.order, block)
 
     def _stays_whole(self, path: str, module: nn.Module) -> bool:
         if not any(True for _ in module.children()):
@@ -263,23 +274,41 @@ def _belongs(unit: _Unit, group: _Group) -> bool:
 def _name(groups: list[_Group]) -> list[_Group]:
     """Name the groups; what comes after the last stage or block is one neck."""
     body = groups[1:]
-    while body and _is_neck(body[-1], groups):
+    while body and _is_neck(body[-1], groups[: len(body)]):
         body = body[:-1]
     neck = groups[1 + len(body) :]
-    for number, group in enumerate(body, start=1):
-        kind = "block" if group.units[0].block else "stage"
-        group.name = f"{kind}{number}"
+    counts = {"block": 0, "stage": 0}
+    for group in body:
+        kind = "block" if group.block else "stage"
+        counts[kind] += 1
+        group.name = f"{kind}{counts[kind]}"
     merged = _Group([unit for group in neck for unit in group.units], "neck")
     return [groups[0], *body, *([merged] if neck else [])]
 
 
-def _is_neck(group: _Group, groups: list[_Group]) -> bool:
-    """A projection after the pooling, or after stages that the library gathered itself."""
-    first = group.units[0]
-    pooled = first.octave is None
-    after_stages = not first.whole and not first.block and groups[-2].units[-1].whole
-    after_stages = after_stages and first.octave == groups[-2].units[-1].octave
-    return pooled or after_stages
+def _is_neck(group: _Group, before: list[_Group]) -> bool:
+    """A projection after the pooling, after blocks, or after stages gathered by the library."""
+    first, last = group.units[0], before[-1].units[-1]
+    if first.octave is None:
+        return True
+    same_resolution = first.octave == last.octave
+    return same_resolution and not first.block and (last.block or (last.whole and not first.whole))
+
+
+def _merge_tiny(groups: list[_Group]) -> list[_Group]:
+    """Let what holds next to nothing join a neighbour of its resolution, the next one first."""
+    total = sum(group.num_params for group in groups)
+    merged = groups[:1]
+    for at, group in enumerate(groups[1:], start=1):
+        after = groups[at + 1] if at + 1 < len(groups) else None
+        tiny = group.num_params < _TINY * total and not group.block
+        if tiny and after is not None and not after.block and after.octave == group.octave:
+            after.units[:0] = group.units
+        elif tiny and len(merged) > 1 and merged[-1].octave == group.octave:
+            merged[-1].units += group.units
+        else:
+            merged.append(group)
+    return merged
 
 
 def _uncovered(network: nn.Module, classifier: str, groups: list[_Group]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -16,9 +15,10 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 from timm.models import get_pretrained_cfg, list_pretrained
 
 from zoo.backbones.describe import describe, unknown
+from zoo.backbones.timm_config import TimmConfig, check_config, parse_config
 from zoo.errors import RegistryError, WeightsError
 from zoo.hub import HUB_FAILURES, reason_of
-from zoo.inputs.contract import Preprocess
+from zoo.inputs.contract import Interpolation, Preprocess
 from zoo.registry import Found, Weights
 from zoo.registry.licenses import OTHER, is_spdx
 
@@ -46,7 +46,6 @@ def describe_timm(name: str) -> Found:
         config = None
     if config is None or not (config.hf_hub_id or config.url):
         raise unknown(name, [n for n in list_pretrained() if n.startswith(architecture)], "timm")
-    facts = asdict(config)
     repo = config.hf_hub_id
     if not repo:
         raise RegistryError(
@@ -58,7 +57,8 @@ def describe_timm(name: str) -> Found:
         "location": repo,
         "file": config.hf_hub_filename or "model.safetensors",
     }
-    return from_config(name, facts, weights, f"timm {timm.__version__}")
+    checked = check_config(asdict(config), name)
+    return from_config(f"timm/{name}", checked, weights, f"timm {timm.__version__}")
 
 
 def describe_repository(name: str) -> Found:
@@ -89,94 +89,91 @@ def describe_repository(name: str) -> Found:
         "file": "model.safetensors",
         "revision": path.parent.name,
     }
-    return from_config_file(path, name, weights, f"hf-hub:{name}")
+    return from_config_file(path, f"hf-hub:{name}", weights, f"hf-hub:{name}")
 
 
-def from_config_file(path: Path, name: str, weights: dict[str, Any], origin: str) -> Found:
+def from_config_file(path: Path, reference: str, weights: dict[str, Any], origin: str) -> Found:
     """Describe a network from the `config.json` that timm writes beside its weights."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        facts = {**config, **config["pretrained_cfg"]}
-        facts["architecture"] = config["architecture"]
-        facts["num_classes"] = config.get("num_classes", facts["num_classes"])
-    except (KeyError, TypeError, ValueError) as cause:
-        raise RegistryError(
-            f"the config.json of {origin} is not one that timm writes",
-            hint="zoo reads image networks in timm's layout; see docs/registry.md",
-        ) from cause
-    return from_config(name, facts, weights, origin)
+    return from_config(reference, parse_config(path.read_bytes(), origin), weights, origin)
 
 
-def from_config(name: str, facts: Mapping[str, Any], weights: dict[str, Any], origin: str) -> Found:
+def from_config(reference: str, config: TimmConfig, weights: dict[str, Any], origin: str) -> Found:
     """Describe a network from timm's configuration of its weights.
 
     Args:
-        name: What the user called it.
-        facts: timm's `pretrained_cfg`.
+        reference: What names it from anywhere.
+        config: What timm says of the weights.
         weights: Fields of `Weights` that say where they lie.
         origin: Where the configuration came from.
 
     Raises:
         RegistryError: The network has several classifiers.
     """
-    assumptions: list[str] = []
-    size = facts["input_size"][-1]
-    if facts.get("crop_mode", "center") != "center":
-        assumptions.append(f"a centre crop, where the weights name {facts['crop_mode']}")
-    interpolation = facts.get("interpolation", "bicubic")
-    if interpolation not in ("bilinear", "bicubic"):
-        assumptions.append(f"bicubic interpolation, where the weights name {interpolation}")
-        interpolation = "bicubic"
-    classifier = facts.get("classifier")
-    if classifier is not None and not isinstance(classifier, str):
+    if isinstance(config.classifier, tuple):
         raise RegistryError(
-            f"{name} has several classifiers ({', '.join(classifier)}), which zoo cannot replace "
-            "by one head",
-            hint="choose a variant without distillation heads",
+            f"{reference} has several classifiers, which zoo cannot replace by one head: "
+            + ", ".join(config.classifier),
+            hint="choose a network with one",
         )
+    assumptions: list[str] = []
+    interpolation: Interpolation = "bicubic"
+    if config.interpolation == "bilinear":
+        interpolation = "bilinear"
+    elif config.interpolation != "bicubic":
+        assumptions.append(f"bicubic interpolation, where the weights name {config.interpolation}")
+    if config.crop_mode != "center":
+        assumptions.append(f"a centre crop, where the weights name {config.crop_mode}")
+    page = f"https://huggingface.co/{weights['location']}" if weights["source"] == "hub" else None
+    size = config.input_size[1]
     backbone = describe(
-        name=name,
+        name=reference,
         builder="timm",
-        architecture=facts["architecture"],
-        num_classes=facts["num_classes"],
-        classifier=classifier,
+        architecture=config.architecture,
+        num_classes=config.num_classes,
+        classifier=config.classifier,
         weights=Weights(
             **weights,
-            **_license_facts(facts.get("license"), weights["location"], assumptions),
-            origin_url=facts.get("origin_url") or _hub_page(weights),
-            paper=_arxiv(facts.get("paper_ids")),
+            **_license_facts(config.license, page, assumptions),
+            origin_url=config.origin_url or page,
+            paper=_arxiv(config.paper_ids),
         ),
         preprocess=Preprocess(
             size=size,
-            resize=max(size, math.floor(size / facts["crop_pct"])),
+            resize=max(size, math.floor(size / config.crop_pct)),
             interpolation=interpolation,
-            mean=tuple(facts["mean"]),
-            std=tuple(facts["std"]),
+            mean=config.mean,
+            std=config.std,
         ),
     )
-    return Found(backbone, origin, tuple(assumptions))
+    return Found(backbone, reference, origin, tuple(assumptions))
 
 
-def _license_facts(name: str | None, place: str, assumptions: list[str]) -> dict[str, Any]:
+def _license_facts(name: str | None, page: str | None, assumptions: list[str]) -> dict[str, Any]:
+    """Say under which licence weights are.
+
+    Args:
+        name: What timm calls it, if it does.
+        page: Where the weights are described, if they come from the Hub.
+        assumptions: Grows by what is not known.
+    """
     if name and is_spdx(name):
         return {"license": name.lower()}
-    page = _LICENSES.get(name or "", f"https://huggingface.co/{place}")
+    text = _LICENSES.get(name or "", page)
     if not name or name == "unknown":
-        assumptions.append(f"licence unknown: read {page} before you ship anything")
+        where = f": read {page}" if page else ": ask whoever made the weights,"
+        assumptions.append(f"licence unknown{where} before you ship anything")
+    elif text is None:
+        assumptions.append(f"licence {name!r}, which SPDX does not list")
+    if text is None:
+        return {"license": ""}
     forbidden = any(word in (name or "") for word in _NOT_COMMERCIAL)
     return {
         "license": OTHER,
-        "license_url": page,
+        "license_url": text,
         "commercial_use": False if forbidden else None,
     }
 
 
-def _hub_page(weights: Mapping[str, Any]) -> str | None:
-    if weights["source"] != "hub":
-        return None
-    return f"https://huggingface.co/{weights['location']}"
-
-
-def _arxiv(identifiers: Any) -> str | None:
+def _arxiv(identifiers: object) -> str | None:
     found = re.search(r"arXiv:(\d{4}\.\d{4,5})", str(identifiers))
     return found[1] if found else None

@@ -70,4 +70,9 @@ def describe_torchvision(name: str) -> Found:
             std=std,
         ),
     )
-    return Found(backbone, f"torchvision {torchvision.__version__}", tuple(assumptions))
+    return Found(
+        backbone,
+        f"torchvision/{name}",
+        f"torchvision {torchvision.__version__}",
+        tuple(assumptions),
+    )

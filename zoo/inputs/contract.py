@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,6 +30,8 @@ class Preprocess:
     def __post_init__(self) -> None:
         if not 0 < self.size <= self.resize:
             raise ValueError(f"cannot crop {self.size} px out of {self.resize} px")
+        if not all(map(math.isfinite, (*self.mean, *self.std))):
+            raise ValueError("mean and std must be finite")
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive, not {self.std}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ class Found:
     """What a name turned out to mean."""
 
     backbone: Backbone
+    reference: str
+    """What names it from anywhere: an entry's name, a name with its prefix, or a path."""
     origin: str
     """Where its facts come from."""
     assumptions: tuple[str, ...] = ()
@@ -120,13 +123,13 @@ def lineage(registry: Registry, name: str) -> tuple[str, ...]:
     """
     chain = [name]
     while (entry := registry.backbones.get(chain[-1])) and entry.weights.base:
-        if entry.weights.base in chain:
-            circle = " -> ".join([*chain, entry.weights.base])
-            raise RegistryError(
-                f"{name} was fine-tuned from itself: {circle}",
-                hint="give the newest of them another name, or mend its `base`",
-            )
-        chain.append(entry.weights.base)
+        for base in entry.weights.base:
+            chain.append(base)
+            if base in chain[:-1]:
+                raise RegistryError(
+                    f"{name} was fine-tuned from itself: {' -> '.join(chain)}",
+                    hint="give the newest of them another name, or mend its `base`",
+                )
     return tuple(chain)
 
 
@@ -144,12 +147,12 @@ def _apply_changes(registry: Registry, layer: Layer) -> Iterator[str]:
         place = json_path(("changes", name))
         if name not in registry.backbones:
             yield f"{place}: no registry beneath holds a backbone of that name"
-        elif "name" in patch:
-            yield f"{place}.name: an entry cannot change its name; add a new one"
         else:
-            merged = merge(to_data(registry.backbones[name]), patch)
+            if patch.get("name", name) != name:
+                yield f"{place}.name: an entry cannot change its name; add a new one"
+            merged = merge(to_data(registry.backbones[name]), patch) | {"name": name}
             try:
-                changed = TypeAdapter(Backbone).validate_python(merged, strict=False)
+                changed = TypeAdapter(Backbone).validate_json(json.dumps(merged), strict=True)
             except ValidationError as cause:
                 yield from (place + mistake.removeprefix("$") for mistake in list_mistakes(cause))
                 continue
@@ -159,12 +162,18 @@ def _apply_changes(registry: Registry, layer: Layer) -> Iterator[str]:
 
 
 def _cycles(registry: Registry, layer: Layer) -> Iterator[str]:
-    for at, entry in enumerate(layer.document.backbones):
-        if entry.weights.base:
+    document = layer.document
+    places = {
+        entry.name: json_path(("backbones", at)) for at, entry in enumerate(document.backbones)
+    }
+    places |= {name: json_path(("changes", name)) for name in document.changes}
+    for name, place in places.items():
+        entry = registry.backbones.get(name)
+        if entry is not None and entry.weights.base:
             try:
-                lineage(registry, entry.name)
+                lineage(registry, name)
             except RegistryError as cause:
-                yield f"$.backbones[{at}].weights.base: {cause.problem}"
+                yield f"{place}.weights.base: {cause.problem}"
 
 
 def merge(target: Any, patch: Any) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from zoo.errors import BrokenRegistryError, RegistryError
+from zoo.inputs.contract import Preprocess
 from zoo.recipes import Recipe
-from zoo.registry.entries import Backbone
+from zoo.registry.entries import Backbone, Result, Weights
 
 VERSION = 1
 """Of the layout that this code reads and writes."""
@@ -38,6 +40,11 @@ class Document:
 
 
 _DOCUMENT = TypeAdapter(Document)
+_KEYS = [
+    field.name
+    for kind in (Document, Backbone, Weights, Preprocess, Result, Recipe)
+    for field in fields(kind)
+]
 
 
 def parse_document(text: str | bytes, *, origin: str) -> Document:
@@ -48,7 +55,7 @@ def parse_document(text: str | bytes, *, origin: str) -> Document:
             its JSON path.
     """
     try:
-        document = _DOCUMENT.validate_json(text)
+        document = _DOCUMENT.validate_json(without_mark(text), strict=True)
     except ValidationError as cause:
         raise _explain(text, origin, cause) from cause
     if document.version != VERSION:
@@ -60,6 +67,13 @@ def parse_document(text: str | bytes, *, origin: str) -> Document:
     if mistakes:
         raise BrokenRegistryError(origin, mistakes)
     return document
+
+
+def without_mark(text: str | bytes) -> str | bytes:
+    """Remove the mark that some editors put at the beginning of a file."""
+    if isinstance(text, bytes):
+        return text.removeprefix(b"\xef\xbb\xbf")
+    return text.removeprefix("\ufeff")
 
 
 def list_mistakes(error: ValidationError, content: Any = None) -> list[str]:
@@ -77,7 +91,8 @@ def json_path(location: Iterable[int | str]) -> str:
 
 def _reason(mistake: ErrorDetails) -> str:
     if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return "unknown key"
+        near = get_close_matches(str(mistake["loc"][-1]), _KEYS, n=1)
+        return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
     if mistake["type"] == "missing":
         return "is missing"
     reason = mistake["msg"].removeprefix("Value error, ")
@@ -96,9 +111,13 @@ def _name_of(content: Any, location: tuple[int | str, ...]) -> str:
 
 def _explain(text: str | bytes, origin: str, cause: ValidationError) -> RegistryError:
     try:
-        content = from_json(text)
+        content = from_json(without_mark(text))
     except ValueError as syntax:
-        return RegistryError(f"{origin} is not JSON: {syntax}", hint="mend the file")
+        problem = f"not JSON: {syntax}" if text.strip() else "empty"
+        return RegistryError(
+            f"{origin} is {problem}",
+            hint='mend the file; the least that it holds is {"version": 1}',
+        )
     version = content.get("version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > VERSION:
         return _wrong_version(origin, version)
@@ -125,10 +144,8 @@ def _wrong_version(origin: str, version: int) -> RegistryError:
     return RegistryError(f"{origin} has registry version {version}, which never existed")
 
 
-def _repeated(kind: str, names: Sequence[str | None]) -> list[str]:
-    """List where a name is given again."""
-    if len(set(names)) == len(names):
-        return []
+def _repeated(kind: str, names: Sequence[object]) -> list[str]:
+    """List where a name is given again; what is no text is another mistake."""
     first: dict[str, int] = {}
     return [
         f"$.{kind}[{at}].name: {name!r} is already the name of $.{kind}[{before}]"

@@ -18,7 +18,7 @@ _STRICT = ConfigDict(extra="forbid")
 Source = Literal["torchvision", "hub", "package", "url", "local", "none"]
 Task = Literal["image-classification", "image-feature-extraction"]
 
-Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 """What `zoo finetune` is called with; a slash would make it a path or another catalogue's."""
 
 
@@ -49,8 +49,9 @@ class Weights:
     match: Literal["name", "order"] = "name"
     """How the file's tensors find their place: `order` where it names them otherwise than
     the builder's library but holds them in the same order."""
-    base: str | None = None
-    """The entry that `local` weights were fine-tuned from."""
+    base: tuple[str, ...] = ()
+    """What `local` weights were fine-tuned from, the newest first: names of entries, names with
+    a prefix (`timm/…`), or `./NAME` of a folder."""
     license: str = ""
     """SPDX identifier of the weights' licence, or `other`; empty for random weights, and for
     `local` ones that were trained from random ones."""
@@ -82,6 +83,9 @@ class Weights:
             yield "a url source needs the 64 hex digits of its sha256"
         if self.source == "package" and not self.requirement:
             yield "a package source needs a requirement, the name to pip install"
+
+        if self.base and self.source != "local":
+            yield "only local weights have a base, which they were fine-tuned from"
 
     def _license_mistakes(self) -> Iterator[str]:
         if self.license == OTHER:
@@ -153,6 +157,23 @@ class Backbone:
     recipe: str = "finetune"
     """The recipe used when none is named."""
     notes: str = ""
+
+    def __post_init__(self) -> None:
+        if mistakes := list(self._mistakes()):
+            raise ValueError("; ".join(mistakes))
+
+    def _mistakes(self) -> Iterator[str]:
+        size = self.preprocess.size
+        if not self.stages:
+            yield "a backbone has at least one stage"
+        if taken := {"all", "head"} & self.stages.keys():
+            yield f"no stage can be called {' or '.join(sorted(taken))}: recipes mean others by it"
+        if self.resizable and not self.fixed_size:
+            yield "only a network of fixed_size is resizable"
+        if self.min_size > size:
+            yield f"min_size {self.min_size} is larger than preprocess.size {size}"
+        if size % self.size_step:
+            yield f"preprocess.size {size} is not a multiple of size_step {self.size_step}"
 
     @property
     def top1(self) -> float | None:

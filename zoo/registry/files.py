@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import platformdirs
 
-from zoo.errors import RegistryError
+from zoo.errors import BrokenRegistryError, RegistryError
 from zoo.registry.catalogue import Layer, Registry, lay_over
-from zoo.registry.document import Document, parse_document
+from zoo.registry.document import Document, json_path, parse_document
 from zoo.registry.lock import Lock
 
 BUILT_IN = "built-in"
@@ -47,21 +48,29 @@ def load_registry(named: Iterable[str | Path] = (), *, lock: Lock | None = None)
         RegistryError: A file is missing or wrong; every mistake in it is listed.
     """
     layers = [_built_in_layer()]
-    layers += [
-        Layer(origin=str(path), document=read_document(path), folder=path.parent)
-        for path in (user_path(), project_path())
-        if path.exists()
-    ]
+    layers += [_file(path) for path in (user_path(), project_path()) if path.exists()]
     for name in map(str, named):
-        layers.append(
-            _from_hub(name, lock or Lock.default()) if name.startswith(HUB) else _file(name)
-        )
+        if name.startswith(HUB):
+            layers.append(_from_hub(name, lock or Lock.default()))
+        else:
+            layers.append(_file(Path(name).expanduser()))
     return lay_over(layers)
 
 
 def built_in_registry() -> Registry:
     """Load the catalogue that zoo brings along, and nothing of the user's."""
     return lay_over([_built_in_layer()])
+
+
+def layers_beneath(path: Path) -> list[Layer]:
+    """Read what a file would lie over: the other registries there are, as far as they are right."""
+    layers = [_built_in_layer()]
+    for other in (user_path(), project_path()):
+        if other.exists() and not (path.exists() and other.samefile(path)):
+            with suppress(RegistryError):
+                lay_over([*layers, _file(other)])
+                layers.append(_file(other))
+    return layers
 
 
 def read_document(path: Path) -> Document:
@@ -74,13 +83,13 @@ def read_document(path: Path) -> Document:
         content = path.read_bytes()
     except OSError as cause:
         raise RegistryError(
-            f"cannot read the registry {path}: {cause.strerror}", hint="check the path"
+            f"cannot read the registry {path}: {cause.strerror}",
+            hint="check the path; a registry is a file, or hub:org/name[@revision]",
         ) from cause
     return parse_document(content, origin=str(path))
 
 
-def _file(name: str) -> Layer:
-    path = Path(name).expanduser()
+def _file(path: Path) -> Layer:
     return Layer(origin=str(path), document=read_document(path), folder=path.resolve().parent)
 
 
@@ -101,4 +110,13 @@ def _from_hub(name: str, lock: Lock) -> Layer:
         )
     path, commit = fetch_registry(match[1], match[2], lock)
     origin = f"hub:{match[1]}@{commit[:12]}"
-    return Layer(origin=origin, document=parse_document(path.read_bytes(), origin=origin))
+    document = parse_document(path.read_bytes(), origin=origin)
+    mistakes = [
+        f"{json_path(('backbones', at))}.weights ({entry.name}): a registry on the Hub cannot name "
+        "a folder of this machine"
+        for at, entry in enumerate(document.backbones)
+        if entry.weights.source == "local"
+    ]
+    if mistakes:
+        raise BrokenRegistryError(origin, mistakes)
+    return Layer(origin=origin, document=document)

@@ -40,14 +40,13 @@ def fetch_registry(repo: str, revision: str | None, lock: Lock) -> tuple[Path, s
     commit = path.parent.name
     if revision is not None:
         digest = sha256_of(path)
-        known = lock.add(
-            f"hub:{name}/{FILE}", sha256=digest, size=path.stat().st_size, revision=commit
-        )
+        key = f"hub:{name}/{FILE}"
+        known = lock.add(key, sha256=digest, size=path.stat().st_size, revision=commit)
         if known.sha256 != digest:
             raise RegistryError(
                 f"hub:{name} has been changed: it held a registry with sha256 "
                 f"{known.sha256[:16]}… on {known.first_fetched:%Y-%m-%d} and now holds "
                 f"{digest[:16]}… (commit {commit[:12]})",
-                hint=f"look at what changed; to accept it, remove the line from {lock.path}",
+                hint=f"look at what changed; to accept it, remove {key!r} from {lock.path}",
             )
     return path, commit

@@ -33,10 +33,10 @@ class Query:
         words = " ".join((entry.name, entry.summary, entry.family, entry.notes)).lower()
         return (
             all(word in words for word in self.text.lower().split())
-            and self.task in (None, entry.task)
-            and self.family in (None, entry.family)
-            and self.license in (None, entry.weights.license, entry.weights.terms)
-            and self.source in (None, entry.weights.source)
+            and _is(self.task, entry.task)
+            and _is(self.family, entry.family)
+            and _is(self.license, entry.weights.license, entry.weights.terms)
+            and _is(self.source, entry.weights.source)
             and _within(entry.num_params, self.min_params, self.max_params)
             and _within(entry.macs, self.min_macs, self.max_macs)
         )
@@ -73,7 +73,7 @@ def search(entries: Iterable[Backbone], query: Query) -> list[Backbone]:
     for name, values_of in known.items():
         wanted = getattr(query, name)
         values = set().union(*(values_of(entry) for entry in entries)) - {""}
-        if wanted is not None and wanted not in values:
+        if wanted is not None and wanted.lower() not in map(str.lower, values):
             raise RegistryError(
                 f"no entry has the {name} {wanted!r}",
                 hint=f"there are {', '.join(sorted(values))}",
@@ -112,6 +112,10 @@ def pareto_front(entries: Iterable[Backbone], cost: Cost = "macs") -> list[Backb
         if not front or (entry.top1 or 0.0) > (front[-1].top1 or 0.0):
             front.append(entry)
     return front
+
+
+def _is(wanted: str | None, *values: str) -> bool:
+    return wanted is None or wanted.lower() in map(str.lower, values)
 
 
 def _within(value: int, least: int | None, most: int | None) -> bool:

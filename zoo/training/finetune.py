@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from zoo.backbones.describe import plain_name
+from zoo.backbones.find import reference_of
 from zoo.backbones.network import Network, build_network
 from zoo.backbones.sources import fetch_weights
 from zoo.data.dataset import SplitName
-from zoo.errors import RecipeError, RunError, RunInterruptedError
+from zoo.errors import RecipeError, RunError, RunInterruptedError, WeightsError
 from zoo.evaluation import evaluate
 from zoo.hardware import keep_freed_memory, resolve_device, resolve_workers
 from zoo.model import ClassTarget, ModelConfig, TrainedModel, save_model
@@ -97,6 +97,7 @@ def resume(
     data: Path | None = None,
     settings: Settings | None = None,
     *,
+    lock: Lock | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
@@ -107,6 +108,7 @@ def resume(
         backbone: As the run was begun with; may be left out.
         data: Likewise.
         settings: Likewise; what is given must agree with the run. `workers` may differ.
+        lock: Remembers what weights fetched from elsewhere were; by default `zoo.lock`.
         progress: Hears what happens.
         command: The command line, for the record.
 
@@ -138,7 +140,9 @@ def resume(
         device=resolve_device(record.device),
         precision=record.precision,
         workers=resolve_workers(settings.workers, resolve_device(record.device)),
-        weights=fetch_weights(record.backbone.weights).path if record.pretrained else None,
+        pretrained=record.pretrained,
+        weights=_weights_to_resume(run, record, lock),
+        reference=record.reference,
         origin=record.origin,
         assumptions=record.assumptions,
     )
@@ -167,6 +171,7 @@ def _first_record(plan: Plan, command: str) -> RunRecord:
         recipe=plan.recipe,
         preprocess=plan.preprocess,
         pretrained=plan.pretrained,
+        reference=plan.reference,
         origin=plan.origin,
         assumptions=plan.assumptions,
         data=DataRecord(
@@ -194,6 +199,8 @@ def _execute(run: Run, plan: Plan, network: Network, progress: Progress) -> Run:
         recipe=plan.recipe.name,
         pretrained=plan.pretrained,
         zoo_version=zoo_version(),
+        base=(_public(plan.reference), *plan.backbone.weights.base),
+        assumptions=plan.assumptions,
         notes=tuple(warnings_of(plan)),
     )
     if plan.device.type == "cpu":
@@ -249,6 +256,31 @@ def _compare_with_head(training: Training, final: ClassMetrics) -> None:
         )
 
 
+def _weights_to_resume(run: Run, record: RunRecord, lock: Lock | None) -> Path | None:
+    """Have the pretrained weights at hand, unless a checkpoint holds what became of them.
+
+    Raises:
+        WeightsError: They are needed and cannot be had any more.
+    """
+    if not record.pretrained or any(run.checkpoints.glob("*")):
+        return None
+    try:
+        return fetch_weights(record.backbone.weights, lock).path
+    except WeightsError as cause:
+        raise WeightsError(
+            f"{run.path} cannot be resumed: {cause.problem}",
+            hint="put the weights back where they were, or begin a new run",
+        ) from cause
+
+
+def _public(reference: str) -> str:
+    """Name a backbone without saying where on this machine it lay."""
+    path = Path(reference)
+    if not path.is_absolute():
+        return reference
+    return f"./{path.parent.name if (path.parent / 'run.json').exists() else path.name}"
+
+
 def _require_same(
     run: Run, record: RunRecord, backbone: str | None, data: Path | None, settings: Settings
 ) -> None:
@@ -256,7 +288,7 @@ def _require_same(
     recipe = adapt_recipe(record.recipe, record.backbone, settings)
     preprocess = adapt_preprocess(record.backbone, settings.img_size or record.preprocess.size)
     given = {
-        "backbone": (backbone and plain_name(backbone), record.backbone.name),
+        "backbone": (backbone and reference_of(backbone), record.reference),
         "data": (data and str(data.expanduser().resolve()), record.data.root),
         "--recipe": (settings.recipe, record.recipe.name),
         "--epochs, --lr, --batch-size or --seed": (recipe, record.recipe),

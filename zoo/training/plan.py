@@ -19,6 +19,9 @@ from zoo.registry import Backbone
 _STRIDE = 32
 """By how much nearly all networks shrink an image; other sizes waste its border."""
 
+_LARGEST = 4096
+"""Input size beyond which one image's activations fill any memory, pixels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -58,17 +61,16 @@ class Plan:
     device: torch.device
     precision: Precision
     workers: int
+    pretrained: bool = False
+    """Whether training starts from the backbone's weights."""
     weights: Path | None = None
-    """The checked file that training starts from; without, it starts from random weights."""
+    """The checked file that holds them; not needed where a checkpoint goes on."""
+    reference: str = ""
+    """What names the backbone from anywhere."""
     origin: str = ""
     """Where the backbone's facts came from."""
     assumptions: tuple[str, ...] = ()
     """What nobody stated of the backbone and zoo took to be so."""
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether training starts from the backbone's weights."""
-        return self.weights is not None
 
     @property
     def seed(self) -> int:
@@ -131,6 +133,8 @@ def adapt_preprocess(backbone: Backbone, img_size: int | None) -> Preprocess:
             f"{backbone.name} takes {backbone.preprocess.size} px images only, not {img_size}",
             hint="leave --img-size out",
         )
+    if img_size > _LARGEST:
+        raise RecipeError(f"images of {img_size} px are too large; {_LARGEST} px is the limit")
     if img_size < backbone.min_size:
         raise RecipeError(f"{backbone.name} takes images of {backbone.min_size} px and more")
     if img_size % backbone.size_step:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
+from zoo.backbones.measure import find_mistakes
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.folder import open_dataset
+from zoo.errors import BrokenRegistryError
 from zoo.hardware import resolve_device, resolve_precision, resolve_workers
 from zoo.progress import Progress
-from zoo.registry import Lock, Registry, license_note
+from zoo.registry import Found, Lock, Registry, license_note
+from zoo.registry.files import BUILT_IN
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
 
 
@@ -43,6 +46,7 @@ def prepare(
     """
     found = find_backbone(name, registry)
     backbone = found.backbone
+    _require_truth(found, registry)
     recipe = registry.recipe(settings.recipe or backbone.recipe)
     recipe = adapt_recipe(recipe, backbone, settings)
     preprocess = adapt_preprocess(backbone, settings.img_size)
@@ -64,6 +68,7 @@ def prepare(
         device=device,
         precision=precision,
         workers=resolve_workers(settings.workers, device),
+        reference=found.reference,
         origin=found.origin,
         assumptions=found.assumptions,
     )
@@ -77,11 +82,28 @@ def prepare(
                 f"now in {(lock or Lock.default()).path} and will be checked from now on"
             )
         plan = replace(
-            plan, backbone=replace(backbone, weights=fetched.weights), weights=fetched.path
+            plan,
+            backbone=replace(backbone, weights=fetched.weights),
+            pretrained=True,
+            weights=fetched.path,
         )
     for line in describe_plan(plan):
         progress.note(line)
     return plan
+
+
+def _require_truth(found: Found, registry: Registry) -> None:
+    """Rebuild an entry that somebody else wrote; the built-in ones are rebuilt by the suite.
+
+    Raises:
+        BrokenRegistryError: What it claims of its network is not so.
+    """
+    name = found.backbone.name
+    is_entry = registry.backbones.get(name) is found.backbone
+    if is_entry and (found.origin != BUILT_IN or name in registry.changes):
+        mistakes = [f"{name}.{m.field}: {m.text}" for m in find_mistakes(found.backbone)]
+        if mistakes:
+            raise BrokenRegistryError(found.origin, mistakes)
 
 
 def describe_plan(plan: Plan) -> list[str]:

@@ -86,7 +86,7 @@ def test_an_svg_holds_the_names_of_the_front(zoo):
     )
     drawn = Path("front.svg").read_text()
     assert drawn.startswith("<?xml")
-    assert all(f"<!-- {name.split('.')[0]} -->" in drawn for name in names)
+    assert all(f">{name.split('.')[0]}" in drawn for name in names)
 
 
 @pytest.mark.parametrize("arguments", [("--plot", "x.png"), ("--pareto", "--plot", "x.bmp")])
@@ -94,6 +94,31 @@ def test_a_plot_that_cannot_be_drawn_is_a_usage_error(zoo, arguments):
     outcome = zoo("list", *arguments)
     assert outcome.code == 2
     assert "--pareto" in outcome.err
+
+
+def test_a_label_is_not_another_entrys_name(zoo):
+    """efficientnet_b0.ra_in1k is on the front, and efficientnet_b0 another entry."""
+    zoo("list", "--pareto", "--plot", "front.svg")
+    assert ">efficientnet_b0.ra_in1k" in Path("front.svg").read_text()
+
+
+def test_a_plot_where_none_can_be_is_an_error(zoo):
+    Path("front.png").mkdir()
+    outcome = zoo("list", "--pareto", "--plot", "front.png")
+    assert outcome.code == 1
+    assert "cannot write front.png" in outcome.err
+
+
+def test_nothing_rated_is_said_and_not_drawn(zoo):
+    outcome = zoo(
+        *("list", "--pareto", "--task", "image-feature-extraction", "--plot", "front.png")
+    )
+    assert "published ImageNet top-1" in outcome.err
+    assert not Path("front.png").exists()
+
+
+def test_several_words_need_no_quotes(zoo):
+    assert listed(zoo("list", "resnet", "101", "--format", "json")) == ["resnet101"]
 
 
 def test_no_match_says_so_and_prints_no_empty_table(zoo):

@@ -20,7 +20,7 @@ def test_a_model_becomes_the_start_of_the_next_run(run, photos, zoo):
     )
     assert outcome.code == 0, outcome.err
     record = json.loads(Path("next/run.json").read_text())
-    assert record["backbone"]["weights"]["base"] == "efficientnet_lite0"
+    assert record["backbone"]["weights"]["base"] == ["efficientnet_lite0"]
     assert record["origin"] == str(Path("zoo.registry.json").resolve())
     assert record["preprocess"]["size"] == 64
     shown = zoo("show", "shapes").out
@@ -38,6 +38,12 @@ def test_the_users_own_registry_serves_all_projects(run, zoo, user_folder):
 def test_two_places_at_once_are_a_usage_error(run, zoo):
     outcome = zoo("register", run, "--name", "a", "--user", "--registry", "r.json")
     assert outcome.code == 2
+
+
+def test_a_registry_elsewhere_cannot_be_written(run, zoo):
+    outcome = zoo("register", run, "--name", "a", "--registry", "hub:org/name")
+    assert outcome.code == 2
+    assert not Path("hub:org").exists()
 
 
 def test_a_name_that_is_taken_is_refused(run, zoo):

@@ -22,7 +22,7 @@ def test_every_mistake_is_reported_at_once(zoo):
     assert outcome.code == 1
     assert "r.json has 2 mistakes" in outcome.err
     assert "$.extra: unknown key" in outcome.err
-    assert "$.backbones[0] (ours): macs is 1" in outcome.err
+    assert "$.backbones[0].macs (ours): is 1" in outcome.err
 
 
 def test_the_built_in_registry_has_the_layout_it_asks_of_others(zoo):

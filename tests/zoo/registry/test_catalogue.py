@@ -138,13 +138,28 @@ def test_local_weights_are_looked_for_beside_the_registry_that_names_them(tmp_pa
 
 
 def local(name: str, base: str) -> dict:
-    weights = {"source": "local", "location": "x", "file": "model.safetensors", "base": base}
+    weights = {"source": "local", "location": "x", "file": "model.safetensors", "base": [base]}
     return entry(name, weights=weights)
 
 
 def test_lineage_follows_local_weights_to_their_root(tmp_path):
     file = write(tmp_path / "r.json", backbones=[local("b", "resnet18"), local("c", "b")])
     assert lineage(load_registry([file]), "c") == ("c", "b", "resnet18")
+
+
+def test_a_change_cannot_close_a_circle_either(tmp_path):
+    file = write(tmp_path / "r.json", backbones=[local("a", "b"), local("b", "resnet18")])
+    change = write(tmp_path / "c.json", changes={"b": {"weights": {"base": ["a"]}}})
+    load_registry([file])
+    with pytest.raises(BrokenRegistryError, match=r"\$\.changes\.b\.weights\.base: .*b -> a -> b"):
+        load_registry([file, change])
+
+
+def test_a_renaming_change_hides_no_other_mistake(tmp_path):
+    changes = {"resnet18": {"name": "other", "macs": 0}}
+    with pytest.raises(BrokenRegistryError) as caught:
+        load_registry([write(tmp_path / "r.json", changes=changes)])
+    assert len(caught.value.mistakes) == 2
 
 
 @pytest.mark.parametrize("entries", [[("a", "a")], [("a", "b"), ("b", "c"), ("c", "a")]])

@@ -90,10 +90,62 @@ def test_a_version_that_never_was_is_refused(version):
         parse_document(json.dumps({"version": version}), origin="mine.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2", '{"version": 1,}'])
+@pytest.mark.parametrize("text", ["{", "[1, 2", '{"version": 1,}'])
 def test_what_is_no_json_is_called_that(text):
     with pytest.raises(RegistryError, match=r"mine\.json is not JSON"):
         parse_document(text, origin="mine.json")
+
+
+def test_an_empty_file_is_called_empty_and_told_the_least():
+    with pytest.raises(RegistryError, match=r"mine\.json is empty") as caught:
+        parse_document(" \n", origin="mine.json")
+    assert '{"version": 1}' in caught.value.hint
+
+
+def test_the_mark_that_some_editors_write_first_does_no_harm():
+    assert parse_document(b'\xef\xbb\xbf{"version": 1}', origin="").version == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_params": "123"},
+        {"fixed_size": "yes"},
+        {"fixed_size": 1},
+        {"min_size": True},
+        {"stages": {}},
+        {"stages": {"all": ["conv1"]}},
+        {"resizable": True},
+        {"min_size": 1_000},
+        {"size_step": 5},
+        {"name": "x" * 101},
+    ],
+    ids=str,
+)
+def test_types_and_invariants_are_strict(change):
+    data = content()
+    data["backbones"][0] |= change
+    assert len(mistakes_of(data)) == 1
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+def test_numbers_are_finite(number):
+    text = json.dumps(content()).replace('"mean": [0.5,', f'"mean": [{number},', 1)
+    with pytest.raises(BrokenRegistryError, match="finite"):
+        parse_document(text, origin="mine.json")
+
+
+@pytest.mark.parametrize("name", [["x"], {}, None, 3])
+def test_a_name_that_is_no_text_is_a_mistake_like_any_other(name):
+    data = content()
+    data["backbones"][0]["name"] = name
+    assert len(mistakes_of(data)) == 1
+
+
+def test_a_misspelt_key_is_told_the_right_one():
+    data = content()
+    data["backbones"][0]["weigths"] = {}
+    assert any("did you mean 'weights'?" in mistake for mistake in mistakes_of(data))
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"registry"'])

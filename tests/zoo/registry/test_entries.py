@@ -7,6 +7,7 @@ from zoo.backbones.places import PLACES
 from zoo.registry import Backbone, Weights, license_note, to_data
 from zoo.registry.entries import Source
 from zoo.registry.files import built_in_registry
+from zoo.registry.licenses import is_spdx
 
 BACKBONES = list(built_in_registry().backbones.values())
 by_name = pytest.mark.parametrize("entry", BACKBONES, ids=[b.name for b in BACKBONES])
@@ -86,7 +87,9 @@ def test_timm_entries_agree_with_timms_own_configuration(entry):
     assert (config.mean, config.std) == (entry.preprocess.mean, entry.preprocess.std)
     assert config.interpolation == entry.preprocess.interpolation
     assert config.num_classes == entry.num_classes
-    assert entry.weights.license in (config.license, "other")
+    spdx = config.license is not None and is_spdx(config.license)
+    assert entry.weights.license == (config.license if spdx else "other")
+    assert config.crop_mode == "center" or config.crop_mode in entry.notes
 
 
 @by_name
@@ -123,6 +126,7 @@ def test_permissive_weights_need_no_note_and_custom_ones_link_to_their_licence()
         ({"source": "hub", "location": "a/b", "license": "other"}, "license_url"),
         ({"source": "hub", "file": "x.safetensors"}, "needs a location"),
         ({"source": "package", "location": "a", "file": "b"}, "needs a requirement"),
+        ({"source": "hub", "location": "a/b", "base": ("c",)}, "only local weights have a base"),
     ],
 )
 def test_weights_that_cannot_be_are_refused(facts, complaint):

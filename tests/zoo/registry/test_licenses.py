@@ -16,6 +16,10 @@ from zoo.registry.licenses import is_spdx, terms_of
         ("cc-by-sa-4.0", "copyleft"),
         ("agpl-3.0-only", "copyleft"),
         ("other", "custom"),
+        ("busl-1.1", "custom"),
+        ("cc-by-nd-4.0", "custom"),
+        ("postgresql", "permissive"),
+        ("mpl-2.0", "copyleft"),
     ],
 )
 def test_licences_are_sorted_by_what_they_allow(identifier, terms):
@@ -32,6 +36,9 @@ def test_spdx_identifiers_are_known_in_any_case(identifier):
     assert is_spdx(identifier)
 
 
-@pytest.mark.parametrize("identifier", ["apache", "free", "", "dinov3-license", "other"])
+@pytest.mark.parametrize(
+    "identifier",
+    ["apache", "free", "", "dinov3-license", "other", "LicenseRef-Mine", "MIT OR Apache-2.0"],
+)
 def test_what_spdx_does_not_list_is_not_one(identifier):
     assert not is_spdx(identifier)

@@ -58,6 +58,11 @@ def test_training_sizes_are_multiples_of_the_networks_step(plan):
     assert at_size.train_preprocess.size % 16 == 0
 
 
+def test_an_absurd_size_is_refused_before_anything_is_computed(backbone):
+    with pytest.raises(RecipeError, match="4096 px is the limit"):
+        adapt_preprocess(backbone, 100_000)
+
+
 def test_an_image_too_small_for_the_network_is_refused():
     with pytest.raises(RecipeError, match="80 px and more"):
         adapt_preprocess(built_in_registry().backbone("inception_v3"), 64)

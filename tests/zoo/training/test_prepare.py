@@ -6,10 +6,11 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from zoo.errors import UnknownBackboneError, WeightsError
+from zoo.backbones.network import build_network
+from zoo.errors import BrokenRegistryError, RunError, UnknownBackboneError, WeightsError
 from zoo.model import load_config
 from zoo.progress import Silence
-from zoo.registry import Lock, Weights, load_registry
+from zoo.registry import Lock, Weights, load_registry, to_data
 from zoo.training.finetune import finetune, resume
 from zoo.training.plan import Settings
 from zoo.training.prepare import default_name
@@ -64,6 +65,66 @@ def test_the_run_records_origin_identity_and_what_was_assumed(saved, photos):
     assert record.backbone.weights.bytes == (saved / "model.safetensors").stat().st_size
 
 
+def test_what_was_assumed_travels_with_the_model(saved, photos):
+    first = finetune(str(saved), photos, QUICK, output=saved.parent / "first")
+    assert any("squash" in text for text in load_config(first.model_folder).assumptions)
+    second = finetune(str(first.path), photos, QUICK, output=saved.parent / "second")
+    assert second.read().assumptions == first.read().assumptions
+
+
+def test_lineage_leads_through_folders_and_tells_no_path(saved, photos):
+    first = finetune(str(saved), photos, QUICK, output=saved.parent / "first")
+    second = finetune(str(first.model_folder), photos, QUICK, output=saved.parent / "second")
+    assert second.read().backbone.name == "first"
+    assert load_config(second.model_folder).base == ("./first", "./saved")
+
+
+def test_an_entry_whose_claims_are_false_stops_the_run_before_anything_is_written(photos):
+    from pathlib import Path
+
+    entry = to_data(load_registry().backbone("resnet18"))
+    wrong = entry | {"name": "wrong", "feature_dim": 7, "weights": {"source": "none"}}
+    Path("r.json").write_text(json.dumps({"version": 1, "backbones": [wrong]}))
+    with pytest.raises(BrokenRegistryError, match=r"wrong\.feature_dim: is 7"):
+        finetune("wrong", photos, QUICK, registry=load_registry(["r.json"]))
+    assert not Path("runs").exists()
+
+
+def test_a_run_is_resumed_although_the_folder_it_came_from_is_gone(saved, photos):
+    from zoo.training.checkpoint import Checkpoint, save_checkpoint
+
+    settings = replace(QUICK, recipe="finetune", epochs=1)
+    run = finetune(str(saved), photos, settings)
+    run.update(status="interrupted")
+    saved.rename(saved.parent / "moved")
+    with pytest.raises(WeightsError, match="cannot be resumed") as caught:
+        resume(run.path)
+    assert "put the weights back" in caught.value.hint
+    network = build_network(run.read().backbone, 3)
+    checkpoint = Checkpoint(
+        phase=1,
+        step=0,
+        network=network.state_dict(),
+        optimizer=None,
+        epoch_loss=0.0,
+        images=0,
+        seconds={},
+    )
+    save_checkpoint(run.checkpoints, checkpoint)
+    assert resume(run.path).read().status == "complete"
+
+
+def test_another_folder_of_the_same_name_is_not_the_same_backbone(saved, photos):
+    import shutil
+
+    settings = replace(QUICK, recipe="finetune", epochs=1)
+    run = finetune(str(saved), photos, settings)
+    run.update(status="interrupted")
+    other = shutil.copytree(saved, saved.parent / "elsewhere" / "saved")
+    with pytest.raises(RunError, match="begun with other settings: backbone"):
+        resume(None, str(other), photos, settings)
+
+
 def test_a_licence_that_forbids_commerce_is_said_and_travels_with_the_model(saved, photos):
     heard = Heard()
     run = finetune(str(saved), photos, QUICK, progress=heard)
@@ -92,7 +153,7 @@ def test_random_weights_are_under_nobodys_licence_and_are_said_loudly(photos):
     assert any("RANDOM WEIGHTS" in note for note in heard.notes)
     again = finetune(str(run.path), photos, QUICK, output=photos.parent / "again")
     weights = again.read().backbone.weights
-    assert (weights.source, weights.license, weights.base) == ("local", "", None)
+    assert (weights.source, weights.license, weights.base) == ("local", "", ())
 
 
 def test_an_entry_without_weights_trains_from_random_ones(photos):
