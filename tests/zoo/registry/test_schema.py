@@ -33,6 +33,7 @@ def test_the_built_in_registry_links_the_schema_and_follows_it(validator):
         {"version": 1, "surprise": 1},
         {"version": 1, "backbones": [{"name": "a"}]},
         {"version": 1, "changes": {"resnet50": {"macs": "many"}}},
+        {"version": 1, "changes": {"resnet50": {"macs": None}}},
         {"version": 1, "changes": {"resnet50": {"weights": {"surprise": 1}}}},
     ],
 )
@@ -41,7 +42,7 @@ def test_the_schema_refuses_what_the_code_refuses(validator, document):
 
 
 def test_the_schema_allows_changes_of_single_fields(validator):
-    change = {"recipe": "linear-probe", "weights": {"license": "mit"}}
+    change = {"recipe": "linear-probe", "weights": {"license": "mit"}, "notes": None}
     assert validator.is_valid({"version": 1, "changes": {"resnet50": change}})
 
 
