@@ -125,7 +125,9 @@ def test_the_entry_on_the_page_is_the_one_that_was_printed_but_for_what_the_page
 def test_the_check_names_the_macs_that_follow_from_another_size(reader):
     file = reader.tree / "other.json"
     file.write_text((reader.tree / "zoo.registry.json").read_text().replace(": 224", ": 192"))
-    with pytest.raises(AssertionError, match="macs is 48899072, the network's is 35959808"):
+    with pytest.raises(
+        AssertionError, match=r"macs \(pebble_s\): is 48899072, the network's is 35959808"
+    ):
         reader.call("zoo registry check other.json")
 
 

@@ -56,11 +56,12 @@ class BrokenRegistryError(RegistryError):
 
 
 def _nearest(name: str, known: Sequence[str], command: str) -> str:
-    """Suggest a name: of another case, without its tag, or else of similar letters."""
+    """Suggest a name: of another case, without its tag, cut short, or of similar letters."""
     wanted = name.lower()
     same = [k for k in known if k.lower() == wanted]
     tagged = [k for k in known if k.lower().partition(".")[0] == wanted]
-    near = same or tagged or get_close_matches(wanted, known, n=1)
+    begun = [k for k in known if wanted and k.lower().startswith(wanted)]
+    near = same or tagged or begun or get_close_matches(wanted, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"run `{command}` to see all names"
 
 

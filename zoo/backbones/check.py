@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from torchvision.models import get_weight
 
-from zoo.backbones.measure import Mistake, find_mistakes
+from zoo.backbones.claims import Mistake, find_mistakes
 from zoo.backbones.sources import is_here, is_unsafe
 from zoo.errors import BrokenRegistryError
 from zoo.registry import Backbone, Document, Layer, Registry, lay_over

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.backbones.claims import find_mistakes
 from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
-from zoo.backbones.measure import find_mistakes
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.folder import open_dataset
 from zoo.errors import BrokenRegistryError

@@ -138,8 +138,12 @@ def test_weights_whose_hash_differs(zoo, photos, monkeypatch):
     entry = registry.backbone(NET)
     changed = replace(entry, weights=replace(entry.weights, sha256="f" * 64))
     other = replace(registry, backbones={NET: changed})
-    monkeypatch.setattr("zoo.training.finetune.load_registry", lambda: other)
-    fails(zoo("finetune", NET, photos, *QUICK), "has sha256 579344248a93e230", "do not trust it")
+    monkeypatch.setattr("zoo.registry.load_registry", lambda _: other)
+    fails(
+        zoo("finetune", NET, photos, *QUICK),
+        "sha256 579344248a93e230… instead of ffffffffffffffff…",
+        "do not trust it",
+    )
 
 
 def test_a_damaged_run_is_not_resumed(zoo, photos):

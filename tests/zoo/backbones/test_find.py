@@ -5,8 +5,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from zoo.backbones.claims import find_mistakes
 from zoo.backbones.find import find_backbone
-from zoo.backbones.measure import find_mistakes
 from zoo.errors import RegistryError, UnknownBackboneError
 from zoo.registry.files import built_in_registry
 

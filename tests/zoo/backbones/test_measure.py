@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import pytest
 from torch import nn
 
-from zoo.backbones.measure import build_on_meta, find_classifier, find_mistakes, measure
+from zoo.backbones.claims import find_mistakes
+from zoo.backbones.measure import build_on_meta, find_classifier, measure
 from zoo.errors import RegistryError
 from zoo.registry.files import built_in_registry
 
@@ -53,44 +52,6 @@ def test_a_network_of_feature_maps_is_refused():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1)).to("meta")
     with pytest.raises(RegistryError, match=r"instead of features \[B, D\]"):
         measure(network, 32)
-
-
-@pytest.mark.parametrize(
-    ("change", "mistake"),
-    [
-        ({"num_params": 1}, "is 1, the network's is 11689512"),
-        ({"macs": 5}, "is 5, the network's is 1814073344"),
-        ({"feature_dim": 7}, "is 7, the network's is 512"),
-        ({"fixed_size": True}, "is True, the network's is False"),
-        ({"min_size": 1}, "is 1, the network takes 32 px"),
-        ({"classifier": "layer4.1.conv2"}, "the network's last layer is fc"),
-        ({"architecture": "resnet19"}, "cannot build"),
-        ({"builder": "nowhere"}, "no builder named"),
-    ],
-)
-def test_a_false_claim_is_found(change, mistake):
-    (field,) = change
-    found = find_mistakes(replace(RESNET, **change))
-    assert any(mistake in m.text for m in found)
-    assert field in {m.field for m in found} or field == "builder"
-
-
-@pytest.mark.parametrize(
-    ("stage", "paths", "mistake"),
-    [
-        ("layer9", ("layer9",), "names layer9, which has no parameter"),
-        ("again", ("layer1.0",), "layer1.0.conv1.weight is in stage1 and again"),
-    ],
-)
-def test_a_stage_that_cannot_be_is_found(stage, paths, mistake):
-    entry = replace(RESNET, stages=RESNET.stages | {stage: paths})
-    assert mistake in [m.text for m in find_mistakes(entry)]
-
-
-def test_a_forgotten_parameter_is_found():
-    stages = {name: paths for name, paths in RESNET.stages.items() if name != "stage4"}
-    found = find_mistakes(replace(RESNET, stages=stages))
-    assert ("stages", "layer4.0.conv1.weight is in no stage") in found
 
 
 @pytest.mark.parametrize(

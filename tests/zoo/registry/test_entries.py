@@ -2,7 +2,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from zoo.backbones.builders import BUILDERS
-from zoo.backbones.measure import build_on_meta, find_mistakes, measure
+from zoo.backbones.claims import find_mistakes
+from zoo.backbones.measure import build_on_meta, measure
 from zoo.backbones.places import PLACES
 from zoo.registry import Backbone, Weights, license_note, to_data
 from zoo.registry.entries import Source
