@@ -40,7 +40,7 @@ def fetch(
                 backbone = find_backbone(name, catalogue).backbone
             except (RegistryError, WeightsError) as error:
                 failed.append(error)
-                progress.note(f"{name}: {error.problem}")
+                progress.note(f"{name}: {error.problem}; {error.hint}")
                 continue
             if backbone.weights.source == "none":
                 progress.note(f"{backbone.name} has random weights; there is nothing to fetch")

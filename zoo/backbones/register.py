@@ -29,6 +29,9 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
             working folder.
         overwrite: Replace an entry of that name in the file.
 
+    Returns:
+        The entry as it was written.
+
     Raises:
         RegistryError: The file is wrong, has that name already, or the model would have been
             fine-tuned from itself; the file is as it was.
@@ -47,11 +50,10 @@ def register(folder: Path, name: str, registry: Path, *, overwrite: bool = False
     registry = registry.resolve()
     registry.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(registry.with_name(f".{registry.name}.turn")):
-        _add(entry, name, registry, overwrite=overwrite)
-    return load_registry([registry]).backbone(name)
+        return _add(entry, name, registry, overwrite=overwrite)
 
 
-def _add(entry: Backbone, name: str, registry: Path, *, overwrite: bool) -> None:
+def _add(entry: Backbone, name: str, registry: Path, *, overwrite: bool) -> Backbone:
     content: dict[str, Any] = {"version": VERSION}
     if registry.exists():
         read_document(registry)
@@ -76,6 +78,7 @@ def _add(entry: Backbone, name: str, registry: Path, *, overwrite: bool) -> None
     else:
         entries.append(data)
     write_json(registry, content)
+    return entry
 
 
 def _as_written(model: Path, beside: Path) -> str:

@@ -131,9 +131,10 @@ def test_random_weights_need_not_be_fetched(zoo, registry):
 
 def test_an_unknown_name_does_not_stop_the_others(zoo, registry, by_url, web):
     overlay = registry(known=by_url("1.pth"))
-    outcome = zoo("fetch", "knwon", "known", "--registry", overlay)
+    outcome = zoo("fetch", "knwon", "known", "resnet5", "--registry", overlay)
     assert outcome.code == 1
     assert "did you mean 'known'?" in outcome.err
+    assert "did you mean 'resnet50'?" in outcome.err
     assert [request.target for request in web.requests] == ["/1.pth"]
     assert "known" in outcome.out
 

@@ -14,6 +14,8 @@ def test_a_model_becomes_the_start_of_the_next_run(run, photos, zoo):
     outcome = zoo("register", run, "--name", "shapes")
     assert outcome.code == 0
     assert "zoo finetune shapes DATA" in outcome.out
+    assert "runs/first/model, sha256" in outcome.out
+    assert str(Path.cwd() / "runs") not in outcome.out
     outcome = zoo(
         *("finetune", "shapes", photos, "--recipe", "linear-probe", "--device", "cpu"),
         *("--workers", 0, "--output", "next"),
