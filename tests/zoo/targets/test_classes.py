@@ -1,63 +1,105 @@
 import math
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
-from sklearn import metrics
 
-from zoo.targets.classes import classification_loss, score_classes
+from zoo.errors import DataError
+from zoo.targets import ClassTarget
 
-NAMES = ("a", "b", "c", "d", "e", "f", "g")
-
-
-def random_scores(count: int = 200) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.randint(0, 7, (count,), generator=generator)
-    logits = torch.randn(count, 7, generator=generator)
-    logits[range(count), labels] += 1
-    return logits, labels
+ANIMALS = ClassTarget(name="animal", classes=("cat", "dog", "emu"))
 
 
-def test_scores_agree_with_scikit_learn():
-    logits, labels = random_scores()
-    ours = score_classes(logits, labels, NAMES)
-    guesses = logits.argmax(1)
-    assert ours.top1 == pytest.approx(metrics.accuracy_score(labels, guesses))
-    assert ours.top5 == pytest.approx(metrics.top_k_accuracy_score(labels, logits, k=5))
-    assert ours.macro_f1 == pytest.approx(metrics.f1_score(labels, guesses, average="macro"))
-    assert ours.loss == pytest.approx(
-        metrics.log_loss(labels, logits.double().softmax(1)), rel=1e-5
-    )
-    assert ours.confusion_matrix == tuple(
-        map(tuple, metrics.confusion_matrix(labels, guesses).tolist())
-    )
-    expected = metrics.precision_recall_fscore_support(labels, guesses)
-    found = zip(*[(s.precision, s.recall, s.f1, s.support) for s in ours.per_class], strict=True)
-    for column, values in zip(expected, found, strict=True):
-        assert list(values) == pytest.approx(column.tolist())
+def test_names_become_indices_and_back():
+    truth = ANIMALS.encode(["emu", "", "cat", None, math.nan, "dog"])
+    assert truth.dtype == np.int64
+    assert truth.tolist() == [2, -1, 0, -1, -1, 1]
+    assert ANIMALS.decode(truth) == ["emu", None, "cat", None, None, "dog"]
+    assert ANIMALS.present(truth).tolist() == [True, False, True, False, False, True]
 
 
-def test_rows_of_the_confusion_matrix_are_true_classes():
-    logits = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
-    assert score_classes(logits, torch.tensor([0, 0]), ("x", "y")).confusion_matrix == (
-        (0, 2),
-        (0, 0),
-    )
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("é", "e\u0301"),
+        ("猫", "🐈\u200d⬛", "a;b", '["x"]'),
+        (" cat", "cat", "cat "),
+        ("0", "00", "1.0", "true", "nan", "None"),
+    ],
+)
+def test_any_names_survive_the_round_trip(classes):
+    target = ClassTarget(classes=classes)
+    truth = np.array([*range(len(classes)), -1])
+    assert target.encode(target.decode(truth)).tolist() == truth.tolist()
 
 
-def test_few_classes_are_all_in_the_top_five():
-    logits = torch.eye(3)
-    assert score_classes(logits, torch.tensor([1, 2, 0]), ("a", "b", "c")).top5 == 1.0
+def test_no_cells_have_no_truth():
+    assert ANIMALS.encode([]).shape == (0,)
+    assert ANIMALS.decode(np.empty(0, np.int64)) == []
 
 
-def test_smoothing_mixes_in_the_uniform_distribution():
-    logits = torch.tensor([[2.0, 0.0]])
-    label = torch.tensor([0])
-    sure, other = (-logits.log_softmax(1)[0]).tolist()
-    assert classification_loss(logits, label, 0.2).item() == pytest.approx(0.9 * sure + 0.1 * other)
+def test_numbers_and_booleans_are_names_too():
+    assert ClassTarget.fit("x", [3, 1, 3.0, None, 10]).classes == ("1", "10", "3")
+    assert ClassTarget.fit("x", [True, False]).classes == ("false", "true")
 
 
-def test_the_loss_is_computed_in_float32():
-    logits = torch.tensor([[20.0, 0.0]], dtype=torch.bfloat16)
-    loss = classification_loss(logits, torch.tensor([1]))
-    assert loss.dtype == torch.float32
-    assert math.isclose(loss.item(), 20.0, rel_tol=1e-6)
+def test_unknown_names_are_refused_with_their_rows():
+    with pytest.raises(DataError, match="'animal': 2 of 4 cells") as caught:
+        ANIMALS.encode(["cat", "dgo", None, "CAT"])
+    assert "row 2: 'dgo' is not a class\n  row 4: 'CAT'" in caught.value.problem
+    assert caught.value.hint.startswith("did you mean 'dog'? known are 'cat', 'dog', 'emu'")
+
+
+def test_a_cell_of_several_names_is_refused():
+    with pytest.raises(DataError, match=r"row 1: \['cat', 'dog'\] is not a name") as caught:
+        ANIMALS.encode([["cat", "dog"]])
+    assert "animal:labels" in caught.value.hint
+
+
+def test_training_cells_make_the_classes_in_sorted_order():
+    target = ClassTarget.fit("animal", ["emu", "cat", "", "cat", "dog"])
+    assert target == ANIMALS
+    assert target.num_outputs == 3
+
+
+@pytest.mark.parametrize("cells", [[], [None, ""], ["cat", "cat", None]])
+def test_one_class_cannot_be_learnt(cells):
+    with pytest.raises(DataError, match="takes two"):
+        ClassTarget.fit("animal", cells)
+
+
+@pytest.mark.parametrize("classes", [(), ("a", "a"), ("a", ""), ("a", " ")])
+def test_classes_that_cannot_be_told_apart_are_refused(classes):
+    with pytest.raises(ValueError, match="class"):
+        ClassTarget(classes=classes)
+
+
+def test_an_answer_ranks_the_classes():
+    logits = torch.log(torch.tensor([[0.2, 0.7, 0.1], [0.25, 0.25, 0.5]]))
+    first, second = ANIMALS.answer(logits, top=2)
+    assert (first.label, first.score) == ("dog", pytest.approx(0.7))
+    assert [name for name, _ in first.top] == ["dog", "cat"]
+    assert [name for name, _ in second.top] == ["emu", "cat"]
+    assert asdict(second)["top"][1] == ("cat", pytest.approx(0.25))
+
+
+def test_of_equal_classes_the_first_in_order_comes_first():
+    # An unstable sort keeps the order of a few, not of a thousand.
+    many = ClassTarget(classes=tuple(f"class {at}" for at in range(1000)))
+    (answer,) = many.answer(torch.zeros(1, 1000), top=3)
+    assert [name for name, _ in answer.top] == ["class 0", "class 1", "class 2"]
+
+
+def test_an_answer_names_the_best_class_even_where_no_ranking_is_asked():
+    (answer,) = ANIMALS.answer(torch.tensor([[0.0, 9.0, 0.0]]), top=0)
+    assert answer.label == "dog"
+    assert len(ANIMALS.answer(torch.zeros(1, 3))[0].top) == 3
+    assert ANIMALS.answer(torch.empty(0, 3)) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_answered_in_float32(dtype):
+    (answer,) = ANIMALS.answer(torch.tensor([[0.0, 1.0, 0.0]], dtype=dtype))
+    # Of half precision, the sum of probabilities would be off by 1e-3.
+    assert sum(score for _, score in answer.top) == pytest.approx(1, abs=1e-6)
