@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from zoo.data.dataset import Dataset, Sample, SplitName
+from zoo.data.dataset import Dataset, Samples, SplitName
+from zoo.data.record import read_splits, require_unchanged, write_splits
 from zoo.errors import DamagedFileError, DataError, RunError, StorageError
 from zoo.inputs.contract import Preprocess
 from zoo.recipes import Recipe
 from zoo.registry import Backbone, list_mistakes
-from zoo.storage import read_json, sha256_of, write_bytes, write_json
-from zoo.targets.classes import ClassMetrics
+from zoo.storage import write_bytes
+from zoo.targets import Calibration, Metrics, Target
 
 _STRICT = ConfigDict(extra="forbid")
-_PACKAGES = ("finezoo", "torch", "torchvision", "timm", "pillow", "numpy")
+_SPLITS = "splits.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +29,15 @@ class DataRecord:
     __pydantic_config__ = _STRICT
 
     root: str
+    given: str = ""
+    """What the command line named, absolute: a folder, a table, shards or a Hub data set."""
     fingerprint: str
-    """Hash of contents, classes and splits; the same wherever the folder lies."""
-    classes: tuple[str, ...]
+    """Hash of contents, truths and splits; the same wherever the files lie."""
+    targets: tuple[Target, ...]
     num_samples: dict[SplitName, int]
     notes: tuple[str, ...] = ()
+    source: dict[str, Any] = field(default_factory=dict)
+    """How the data was opened: the table's columns, the group column, …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class RunRecord:
 
     __pydantic_config__ = _STRICT
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     status: Literal["running", "interrupted", "complete"]
     created: datetime
     backbone: Backbone
@@ -77,13 +79,21 @@ class RunRecord:
     seed: int
     device: str
     precision: Literal["fp32", "bf16"]
+    auto_batch: bool = False
+    deterministic: bool = False
+    compile: bool = False
     threads: int
     """CPU threads within an operator; another number sums in another order."""
+    processes: int = 1
+    """How many trained together."""
     versions: dict[str, str]
     commands: tuple[str, ...] = ()
     """The command lines that began and resumed this run."""
-    metrics: dict[SplitName, ClassMetrics] = field(default_factory=dict)
-    """Of the kept weights, which are those after the last step."""
+    metrics: dict[SplitName, Metrics] = field(default_factory=dict)
+    """Of the kept weights: those after the last step, or of the best epoch where the recipe
+    has patience."""
+    calibration: dict[str, Calibration] = field(default_factory=dict)
+    """What a temperature did to the probabilities on validation data, by target."""
     timing: Timing | None = None
 
 
@@ -135,57 +145,24 @@ class Run:
         return record
 
     def write_splits(self, dataset: Dataset) -> None:
-        """Write `splits.json`: which file went where, with its content's hash."""
-        splits = {
-            split: [
-                {
-                    "file": _relative(sample.path, dataset.root),
-                    "label": dataset.classes[sample.label],
-                    "sha256": sample.sha256,
-                }
-                for sample in samples
-            ]
-            for split, samples in dataset.splits.items()
-        }
-        content = {"format": 1, "root": str(dataset.root), "splits": splits}
-        write_json(self.path / "splits.json", content)
+        """Write which file went where, with its content's hash."""
+        write_splits(self.path / _SPLITS, dataset)
 
     def read_dataset(self) -> Dataset:
         """Read the data set as the run recorded it; no image is opened.
 
         Raises:
-            DamagedFileError: `splits.json` or `run.json` is not what was written.
+            DamagedFileError: `splits.jsonl` or `run.json` is not what was written.
         """
-        path = self.path / "splits.json"
-        record = self.read()
-        if not path.exists():
-            raise DamagedFileError(path, "missing")
-        content = read_json(path)
-        index = {name: label for label, name in enumerate(record.data.classes)}
-        try:
-            root = Path(content["root"])
-            dataset = Dataset(
-                root=root,
-                classes=record.data.classes,
-                splits={
-                    split: tuple(
-                        Sample(
-                            path=root / entry["file"],
-                            label=index[entry["label"]],
-                            sha256=entry["sha256"],
-                        )
-                        for entry in entries
-                    )
-                    for split, entries in content["splits"].items()
-                },
+        record = self.read().data
+        dataset = read_splits(self.path / _SPLITS, record.targets)
+        if dataset.fingerprint != record.fingerprint:
+            raise DamagedFileError(
+                self.path / _SPLITS, "it is not the split that run.json was written with"
             )
-        except (KeyError, TypeError, AttributeError) as cause:
-            raise DamagedFileError(path, f"unexpected or missing {cause}") from cause
-        if dataset.fingerprint != record.data.fingerprint:
-            raise DamagedFileError(path, "it is not the split that run.json was written with")
         return dataset
 
-    def read_split(self, split: SplitName) -> tuple[Sample, ...]:
+    def read_split(self, split: SplitName) -> Samples:
         """Read a split's samples and make sure that their files are still the same.
 
         Raises:
@@ -224,8 +201,9 @@ def locate_model(path: Path) -> Located:
         parent = Run(path.resolve().parent)
         inside = path.resolve() == parent.model_folder and (parent.path / "run.json").exists()
         return Located(path, parent if inside else None)
-    if path.suffix == ".onnx" and (path.resolve().parents[1] / "zoo_config.json").exists():
-        return locate_model(path.resolve().parents[1])
+    around = path.resolve().parent.parent
+    if path.suffix == ".onnx" and (around / "zoo_config.json").exists():
+        return locate_model(around)
     problem = "is neither a run folder nor a model folder" if path.exists() else "does not exist"
     raise RunError(
         f"{path} {problem}",
@@ -285,51 +263,10 @@ def find_unfinished(path: Path | None, name: str) -> Run:
     return Run(existing[-1])
 
 
-def require_unchanged(samples: tuple[Sample, ...]) -> None:
-    """Make sure that files are what they were when the run was made.
-
-    Raises:
-        DataError: Some are gone or differ; up to ten are named.
-    """
-    gone = [sample.path for sample in samples if not sample.path.exists()]
-    changed = [s.path for s in samples if s.path.exists() and sha256_of(s.path) != s.sha256]
-    if gone or changed:
-        lines = [f"  {path}: missing" for path in gone] + [f"  {path}: changed" for path in changed]
-        more = f"\n  … and {len(lines) - 10} more" if len(lines) > 10 else ""
-        raise DataError(
-            "the data is not what the run was made with:\n" + "\n".join(lines[:10]) + more,
-            hint="put the files back, or name a labelled folder to measure on",
-        )
-
-
-def collect_versions() -> dict[str, str]:
-    """Collect the versions of Python and of the packages that decide a result."""
-    return {"python": sys.version.split()[0], **_installed(_PACKAGES)}
-
-
-def zoo_version() -> str:
-    """Version of this distribution."""
-    return _installed(("finezoo",))["finezoo"]
-
-
 def now() -> datetime:
     """The current time, UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _installed(packages: tuple[str, ...]) -> Mapping[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
 def _candidates(name: str) -> list[Path]:
     return [Path("runs", name), *(Path("runs", f"{name}-{at}") for at in range(2, 1_000))]
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

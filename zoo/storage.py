@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from zoo.errors import DamagedFileError, StorageError
@@ -40,12 +40,30 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
+    with _appearing(path) as file:
+        file.write(content)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file line by line, whole or not at all.
+
+    Raises:
+        StorageError: The disk is full or read-only; `path` is as it was before.
+    """
+    with _appearing(path) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at `path` when it is whole."""
     with _writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
         try:
             with temporary.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -1,8 +1,10 @@
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from zoo.errors import DataError, RunError, StorageError
+from zoo.errors import DamagedFileError, DataError, RunError, StorageError
 from zoo.run import Run, create_run, find_unfinished, locate_model
 
 
@@ -39,8 +41,6 @@ def test_a_model_is_found_in_its_run_and_knows_the_way_back(finished):
 
 
 def test_a_model_folder_elsewhere_belongs_to_no_run(finished, tmp_path):
-    import shutil
-
     shutil.copytree(finished.model_folder, tmp_path / "model")
     assert locate_model(tmp_path / "model").run is None
 
@@ -60,3 +60,102 @@ def test_a_split_the_run_does_not_have(finished):
 def test_no_run_here(tmp_path):
     with pytest.raises(RunError, match=r"run\.json is missing"):
         Run(tmp_path).read()
+
+
+@pytest.fixture
+def copy(finished, tmp_path) -> Run:
+    """The record of a finished run, to be damaged."""
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    for name in ("run.json", "splits.jsonl"):
+        shutil.copy(finished.path / name, run.path)
+    return run
+
+
+def test_a_record_with_unknown_fields_is_damaged(copy):
+    path = copy.path / "run.json"
+    path.write_text(path.read_text().replace('"seed"', '"seeds"', 1))
+    with pytest.raises(DamagedFileError, match="seeds"):
+        copy.read()
+
+
+def test_fields_are_changed_one_by_one(copy):
+    before = copy.read()
+    after = copy.update(status="interrupted", commands=("zoo finetune",))
+    assert copy.read() == after
+    assert after.metrics == before.metrics
+    assert (after.status, after.commands) == ("interrupted", ("zoo finetune",))
+
+
+def test_the_data_comes_back_as_it_was_split(finished, shared_photos):
+    record = finished.read().data
+    dataset = finished.read_dataset()
+    assert dataset.root == shared_photos
+    assert dataset.targets == record.targets
+    assert {name: len(samples) for name, samples in dataset.splits.items()} == record.num_samples
+    assert dataset.fingerprint == record.fingerprint
+    validation = dataset.validation
+    names = validation.truths["label"]
+    expected = [str(name).partition("/")[0] for name in validation.files]
+    np.testing.assert_array_equal(record.targets[0].encode(expected), names)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"train"', '"validation"'), ('"label": "checks"', '"label": "discs"')],
+    ids=["another split", "another class"],
+)
+def test_a_split_that_was_changed_afterwards_is_damaged(copy, old, new):
+    path = copy.path / "splits.jsonl"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(DamagedFileError, match=r"splits\.jsonl"):
+        copy.read_dataset()
+
+
+def test_a_split_whose_files_changed_is_refused(photos, tmp_path, finished):
+    from dataclasses import replace
+
+    from zoo.data.folder import open_folder
+
+    run, dataset = Run(tmp_path / "run"), open_folder(photos)
+    run.path.mkdir()
+    run.write_splits(dataset)
+    data = replace(finished.read().data, root=str(dataset.root), fingerprint=dataset.fingerprint)
+    run.write(replace(finished.read(), data=data))
+    assert len(run.read_split("validation")) == len(dataset.validation)
+    dataset.validation.path(0).write_bytes(b"another picture")
+    with pytest.raises(DataError, match="changed"):
+        run.read_split("validation")
+    assert len(run.read_split("train")) == len(dataset.train)
+
+
+@pytest.mark.parametrize("name", ["gone.onnx", "/gone.onnx", "gone"])
+def test_what_is_not_there_is_not_found(name):
+    with pytest.raises(RunError, match="does not exist"):
+        locate_model(Path(name))
+
+
+def test_an_onnx_file_belongs_to_the_model_folder_around_it(finished, tmp_path):
+    shutil.copytree(finished.model_folder, tmp_path / "m")
+    found = locate_model(tmp_path / "m" / "onnx" / "model.onnx")
+    assert found.folder == tmp_path / "m"
+    assert found.run is None
+
+
+def test_an_unfinished_run_has_no_model_yet(copy):
+    copy.update(status="interrupted")
+    with pytest.raises(RunError, match="is not finished") as caught:
+        locate_model(copy.path)
+    assert f"--resume --output {copy.path}" in caught.value.hint
+
+
+def test_an_unfinished_run_in_the_way_can_be_continued(copy):
+    copy.update(status="interrupted")
+    with pytest.raises(RunError, match="exists") as caught:
+        create_run(copy.path, "ignored")
+    assert "--resume" in caught.value.hint
+
+
+def test_without_a_run_there_is_nothing_to_resume():
+    with pytest.raises(RunError, match="no run to resume at runs/x"):
+        find_unfinished(None, "x")

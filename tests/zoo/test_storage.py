@@ -14,6 +14,7 @@ from zoo.storage import (
     sha256_of_bytes,
     write_bytes,
     write_json,
+    write_lines,
 )
 
 
@@ -112,3 +113,27 @@ def test_written_files_have_the_permissions_of_any_new_file(tmp_path):
 def test_the_two_hashes_agree(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     assert sha256_of(tmp_path / "file") == sha256_of_bytes(b"content")
+
+
+def test_lines_are_written_one_below_the_other(tmp_path):
+    write_lines(tmp_path / "new" / "lines", (str(number) for number in range(3)))
+    assert (tmp_path / "new" / "lines").read_bytes() == b"0\n1\n2\n"
+
+
+def test_no_lines_are_an_empty_file(tmp_path):
+    write_lines(tmp_path / "lines", [])
+    assert (tmp_path / "lines").read_bytes() == b""
+
+
+def test_lines_that_end_in_an_error_leave_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "lines"
+    write_lines(path, ["old"])
+
+    def lines():
+        yield "new"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_lines(path, lines())
+    assert path.read_bytes() == b"old\n"
+    assert list(tmp_path.iterdir()) == [path]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data.dataset import Dataset, Sample, SplitName
-from zoo.data.split import split_stratified
+import numpy as np
+
+from zoo.data.dataset import Dataset, Samples, SplitName, make_samples
+from zoo.data.inspection import inspect_files
+from zoo.data.split import split_samples
 from zoo.errors import DataError, UnreadableImagesError
-from zoo.inputs.image import UnreadableImageError, check_image, is_image
-from zoo.storage import sha256_of
+from zoo.inputs.image import is_image
+from zoo.targets import ClassTarget
 
 SPLIT_FOLDERS: Mapping[str, SplitName] = {
     "train": "train",
@@ -37,7 +39,7 @@ class _Listing:
     ignored: tuple[Path, ...]
 
 
-def open_dataset(
+def open_folder(
     root: Path,
     *,
     val: Path | None = None,
@@ -67,25 +69,27 @@ def open_dataset(
     listings = _list_splits(root)
     if val is not None:
         listings["validation"] = _list_separate(val.expanduser().resolve())
-    classes = tuple(sorted(listings["train"].files))
-    _require_known_classes(listings, classes)
+    target = ClassTarget(classes=tuple(sorted(listings["train"].files)))
+    _require_known_classes(listings, target)
 
-    splits, bad = _read(listings, classes)
-    if bad and not skip_bad:
-        raise UnreadableImagesError(bad)
-    _require_images(splits, classes, root)
-    notes = [*_ignored_notes(listings), *_bad_notes(bad)]
+    splits, bad = _read(listings, target, root, skip_bad=skip_bad)
+    _require_images(splits, target, root)
     if "validation" not in splits:
-        train, validation = split_stratified(splits["train"], classes, val_split, seed)
+        train, validation = split_samples(splits["train"], [target], val_split, seed)
         splits |= {"train": train, "validation": validation}
-    notes += _leak_notes(splits)
-    return Dataset(root=root, classes=classes, splits=splits, notes=tuple(notes))
+    ignored = [path for listing in listings.values() for path in listing.ignored]
+    return Dataset(
+        root=root,
+        targets=(target,),
+        splits=splits,
+        notes=(*_ignored_notes(ignored), *(f"skipped {file}: {bad[file]}" for file in bad)),
+        skipped=bad,
+        ignored=tuple(_relative(path, root) for path in ignored),
+    )
 
 
-def open_labelled(
-    root: Path, classes: Sequence[str], *, skip_bad: bool = False
-) -> tuple[Sample, ...]:
-    """Read a folder to measure a model of known `classes` on.
+def open_labelled_folder(root: Path, target: ClassTarget, *, skip_bad: bool = False) -> Samples:
+    """Read a folder to measure a model of known classes on.
 
     Of a split folder, its test or else its validation part is read.
 
@@ -93,13 +97,11 @@ def open_labelled(
         DataError: The folder has a class that the model does not know, or no images.
         UnreadableImagesError: Files that cannot be decoded, all of them, unless `skip_bad`.
     """
-    listing = _list_separate(root.expanduser().resolve())
-    listings: dict[SplitName, _Listing] = {"test": listing}
-    _require_known_classes(listings, classes)
-    splits, bad = _read(listings, classes)
-    if bad and not skip_bad:
-        raise UnreadableImagesError(bad)
-    if not splits["test"]:
+    root = root.expanduser().resolve()
+    listings: dict[SplitName, _Listing] = {"test": _list_separate(root)}
+    _require_known_classes(listings, target)
+    splits, _ = _read(listings, target, root, skip_bad=skip_bad)
+    if not len(splits["test"]):
         raise DataError(f"{root} holds no readable image")
     return splits["test"]
 
@@ -161,82 +163,67 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
-def _require_known_classes(listings: Mapping[SplitName, _Listing], classes: Sequence[str]) -> None:
+def _require_known_classes(listings: Mapping[SplitName, _Listing], target: ClassTarget) -> None:
     for split, listing in listings.items():
-        if strange := sorted(set(listing.files) - set(classes)):
+        if strange := sorted(set(listing.files) - set(target.classes)):
             raise DataError(
                 f"the {split} data has classes that training does not know: {', '.join(strange)}",
-                hint=f"known are {', '.join(classes)}; classes are matched by name",
+                hint=f"known are {', '.join(target.classes)}; classes are matched by name",
             )
 
 
 def _read(
-    listings: Mapping[SplitName, _Listing], classes: Sequence[str]
-) -> tuple[dict[SplitName, tuple[Sample, ...]], dict[Path, str]]:
-    """Decode and hash every file on all cores (Pillow and hashlib release the GIL)."""
-    splits: dict[SplitName, tuple[Sample, ...]] = {}
+    listings: Mapping[SplitName, _Listing], target: ClassTarget, root: Path, *, skip_bad: bool
+) -> tuple[dict[SplitName, Samples], dict[str, str]]:
+    """Decode and hash every file; say which were left out, and why."""
+    splits: dict[SplitName, Samples] = {}
     bad: dict[Path, str] = {}
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for split, listing in listings.items():
-            labelled = [
-                (path, classes.index(name))
-                for name, paths in listing.files.items()
-                for path in paths
-            ]
-            samples = []
-            for outcome in pool.map(_read_one, labelled):
-                if isinstance(outcome, Sample):
-                    samples.append(outcome)
-                else:
-                    bad |= outcome
-            splits[split] = tuple(samples)
-    return splits, bad
+    for split, listing in listings.items():
+        labels = [name for name, paths in listing.files.items() for _ in paths]
+        paths = [path for paths in listing.files.values() for path in paths]
+        found = inspect_files(paths)
+        bad |= {paths[at]: reason for at, reason in found.bad.items()}
+        samples = make_samples(
+            root,
+            [_relative(path, root) for path in paths],
+            {target.name: target.encode(labels)},
+            found.digests,
+        )
+        splits[split] = samples.select([at for at in range(len(paths)) if at not in found.bad])
+    if bad and not skip_bad:
+        raise UnreadableImagesError(bad)
+    return splits, {_relative(path, root): reason for path, reason in sorted(bad.items())}
 
 
-def _read_one(labelled: tuple[Path, int]) -> Sample | dict[Path, str]:
-    path, label = labelled
-    try:
-        check_image(path)
-        return Sample(path=path, label=label, sha256=sha256_of(path))
-    except UnreadableImageError as error:
-        return {path: error.problem}
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _require_images(
-    splits: Mapping[SplitName, tuple[Sample, ...]], classes: Sequence[str], root: Path
-) -> None:
-    present = {sample.label for sample in splits["train"]}
-    if missing := [name for label, name in enumerate(classes) if label not in present]:
+def _require_images(splits: Mapping[SplitName, Samples], target: ClassTarget, root: Path) -> None:
+    present = set(np.unique(splits["train"].truths[target.name]).tolist())
+    if missing := [name for label, name in enumerate(target.classes) if label not in present]:
         raise DataError(
             f"{root} has no training images of {', '.join(missing)}",
             hint="add images to these folders or remove them",
         )
-    if len(classes) < 2:
+    if len(target.classes) < 2:
         raise DataError(
-            f"{root} has one class, {classes[0]!r}; there is nothing to tell apart",
+            f"{root} has one class, {target.classes[0]!r}; there is nothing to tell apart",
             hint="add a sub-folder for each further class",
         )
     for split in ("validation", "test"):
-        if split in splits and not splits[split]:
+        if split in splits and not len(splits[split]):
             raise DataError(f"the {split} data holds no images")
 
 
-def _ignored_notes(listings: Mapping[SplitName, _Listing]) -> list[str]:
-    ignored = [path for listing in listings.values() for path in listing.ignored]
+def _ignored_notes(ignored: Sequence[Path]) -> list[str]:
     if not ignored:
         return []
     kinds = ", ".join(sorted({path.suffix or path.name for path in ignored}))
-    return [f"{len(ignored)} files that are not images were ignored ({kinds})"]
-
-
-def _bad_notes(bad: Mapping[Path, str]) -> list[str]:
-    return [f"skipped {path}: {reason}" for path, reason in sorted(bad.items())]
-
-
-def _leak_notes(splits: Mapping[SplitName, tuple[Sample, ...]]) -> list[str]:
-    seen = {sample.sha256 for sample in splits["train"]}
-    return [
-        f"{count} {split} images are also in the training data; its figures will flatter"
-        for split, samples in splits.items()
-        if split != "train" and (count := sum(sample.sha256 in seen for sample in samples))
-    ]
+    one = len(ignored) == 1
+    what = (
+        "1 file that is not an image was"
+        if one
+        else f"{len(ignored)} files that are no images were"
+    )
+    return [f"{what} ignored ({kinds})"]

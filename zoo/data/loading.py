@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def load_prepared(
         _PreparedFiles(paths, contract),
         [range(start, min(start + batch_size, len(paths))) for start in starts],
         workers=workers,
-        collate=_keep_list,
+        collate=keep_list,
     )
     for start, items in zip(starts, loader, strict=True):
         images = {start + at: item for at, item in enumerate(items) if isinstance(item, Tensor)}
@@ -80,10 +81,16 @@ def open_loader(
     )
 
 
-def _keep_list(items: list[Any]) -> list[Any]:
+def keep_list(items: list[Any]) -> list[Any]:
+    """Leave a batch as it is: a list of items."""
     return items
 
 
 def _leave_signals_to_parent(_worker: int) -> None:
-    """Let Ctrl-C reach the main process alone, which stops at the end of its step."""
+    """Let signals reach the main process alone, which stops at the end of its step.
+
+    A terminal sends Ctrl-C, and torchrun SIGTERM, to a whole process group.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name == "posix":
+        os.setpgrp()

@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as F
 
 from zoo.errors import DataError
 from zoo.inputs.contract import Preprocess
+from zoo.inputs.members import open_file
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -54,17 +55,37 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(path: Path, *, at_least: int | None = None) -> Image.Image:
     """Decode a file into an upright RGB picture.
 
     EXIF orientation is applied, grey and 16-bit images are scaled to 8 bits, palettes and
     CMYK converted, and transparency laid over white. Of an animation, the first frame.
 
+    Args:
+        path: The file.
+        at_least: Pixels of each side that are enough: a JPEG is then decoded at a half, a
+            quarter or an eighth of its resolution where that leaves as many.
+
     Raises:
         UnreadableImageError: The file is no image, is cut short, or decodes to more than
             `MAX_PIXELS`.
     """
-    return _guarded(path, _upright_rgb)
+
+    def decode(image: ImageFile.ImageFile) -> Image.Image:
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
+        return _upright_rgb(image)
+
+    return _guarded(path, decode)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Read from a file's header how many pixels it has: (width, height), before EXIF turns it.
+
+    Raises:
+        UnreadableImageError: The file is no image, or has more than `MAX_PIXELS`.
+    """
+    return _guarded(path, lambda image: image.size)
 
 
 def check_image(path: Path) -> None:
@@ -100,7 +121,7 @@ def preprocess(image: Tensor, contract: Preprocess) -> Tensor:
     """
     resized = F.resize(
         image.float(),
-        [contract.resize],
+        [contract.resize] * (2 if contract.crop_mode == "squash" else 1),
         InterpolationMode(contract.interpolation),
         antialias=True,
     )
@@ -116,7 +137,7 @@ def normalize(pixels: Tensor, contract: Preprocess) -> Tensor:
 
 def _guarded(path: Path, decode: Callable[[ImageFile.ImageFile], T]) -> T:
     try:
-        with Image.open(path) as image:
+        with open_file(path) as file, Image.open(file) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             return decode(image)

@@ -1,17 +1,19 @@
+import numpy as np
 import pytest
 from PIL import Image
 
 from zoo.data.digits import SIZE, write_digits
-from zoo.data.folder import open_dataset
+from zoo.data.folder import open_folder
 from zoo.errors import DataError
 
 
 def test_the_subset_is_balanced_and_its_splits_share_no_picture(tmp_path):
     assert write_digits(tmp_path / "d", train=6, validation=3) == 90
-    dataset = open_dataset(tmp_path / "d")
-    assert dataset.classes == tuple("0123456789")
-    assert set(dataset.count_by_class("train").values()) == {6}
-    assert set(dataset.count_by_class("validation").values()) == {3}
+    dataset = open_folder(tmp_path / "d")
+    assert dataset.targets[0].classes == tuple("0123456789")
+    assert np.bincount(dataset.train.truths["label"]).tolist() == [6] * 10
+    assert np.bincount(dataset.validation.truths["label"]).tolist() == [3] * 10
+    assert not set(dataset.train.digests) & set(dataset.validation.digests)
     assert dataset.notes == ()
 
 

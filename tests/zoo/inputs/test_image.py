@@ -1,5 +1,6 @@
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,9 +169,37 @@ def test_preprocessing_is_torchvisions_float_pipeline():
     torch.testing.assert_close(preprocess(image, CONTRACT), expected, rtol=0, atol=1e-6)
 
 
+def test_squashing_resizes_both_sides_alike_as_torchvision_does():
+    """With the border that the contract crops, and without one."""
+    image = to_tensor(photo())
+    for resize in (40, 32):
+        contract = replace(CONTRACT, resize=resize, crop_mode="squash")
+        resized = v2.functional.resize(
+            image.float(), [resize, resize], v2.InterpolationMode.BICUBIC, antialias=True
+        )
+        cropped = v2.functional.center_crop(resized, [32, 32])
+        expected = v2.functional.normalize(cropped / 255, CONTRACT.mean, CONTRACT.std)
+        torch.testing.assert_close(preprocess(image, contract), expected, rtol=0, atol=1e-6)
+
+
+def test_squashing_keeps_what_the_centre_crop_cuts_off():
+    image = Image.new("RGB", (120, 40), BLUE)
+    image.paste(RED, (0, 0, 20, 40))
+    plain = replace(CONTRACT, mean=(0.0,) * 3, std=(1.0,) * 3)
+    cropped, squashed = (
+        preprocess(to_tensor(image), plain.crop_by(mode)) for mode in ("center", "squash")
+    )
+    # Well inside either colour, where interpolation does not reach.
+    assert cropped[0, 16, 1] == pytest.approx(0, abs=1e-3)
+    assert squashed[0, 16, 1] == pytest.approx(1, abs=1e-3)
+    assert squashed[2, 16, 30] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
 @pytest.mark.parametrize("size", [(60, 40), (40, 60), (33, 33), (8, 300), (1, 1)])
-def test_every_shape_ends_at_the_networks_size(size):
-    assert preprocess(to_tensor(photo(size)), CONTRACT).shape == (3, 32, 32)
+def test_every_shape_ends_at_the_networks_size(size, crop_mode):
+    contract = replace(CONTRACT, crop_mode=crop_mode)
+    assert preprocess(to_tensor(photo(size)), contract).shape == (3, 32, 32)
 
 
 def test_normalisation_maps_mean_to_zero():

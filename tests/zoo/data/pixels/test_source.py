@@ -1,0 +1,125 @@
+import pickle
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader
+
+from tests.zoo.data.pixels.conftest import picture
+from zoo.data.pixels.open import open_pixels
+from zoo.data.pixels.source import LivePixels, StoredPixels
+from zoo.inputs.image import UnreadableImageError
+
+SIDE = 32
+
+
+@pytest.fixture
+def stored(files, root, cache) -> StoredPixels:
+    source = open_pixels(files, SIDE, root=root, cache=cache)
+    assert source.num_stored == len(files)
+    return source
+
+
+def assert_same(source, live: LivePixels) -> None:
+    assert len(source) == len(live)
+    for index in range(len(live)):
+        np.testing.assert_array_equal(source.read(index), live.read(index))
+
+
+def damage(source: StoredPixels, at: int = 0) -> None:
+    with source._reader.store.pixels.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0xFF]))
+
+
+def test_stored_pixels_are_the_live_ones_byte_for_byte(stored):
+    assert_same(stored, stored.live)
+
+
+def test_both_kinds_are_read_only(stored):
+    for source in (stored, stored.live):
+        with pytest.raises(ValueError, match="read-only"):
+            source.read(0)[0] = 0
+
+
+def test_stored_pixels_need_no_files(stored, root, files):
+    expected = [stored.live.read(index) for index in range(len(files))]
+    for name in files:
+        (root / name).unlink()
+    for index, pixels in enumerate(expected):
+        np.testing.assert_array_equal(stored.read(index), pixels)
+
+
+def test_a_source_travels_to_other_processes_without_its_pixels(stored):
+    sent = pickle.dumps(stored)
+    assert len(sent) < 2000
+    arrived = pickle.loads(sent)
+    assert arrived.num_stored == len(stored)
+    assert_same(arrived, stored.live)
+    assert_same(pickle.loads(pickle.dumps(stored.live)), stored.live)
+
+
+def test_workers_read_what_this_process_reads(stored):
+    class Images:
+        def __len__(self):
+            return len(stored)
+
+        def __getitem__(self, index):
+            return stored.read(index).copy()
+
+    loader = DataLoader(Images(), batch_size=None, num_workers=2)
+    for index, pixels in enumerate(loader):
+        np.testing.assert_array_equal(pixels, stored.live.read(index))
+
+
+def test_a_source_whose_store_is_gone_arrives_as_a_live_one(stored):
+    sent = pickle.dumps(stored)
+    stored._reader.store.remove()
+    arrived = pickle.loads(sent)
+    assert isinstance(arrived, LivePixels)
+    assert_same(arrived, stored.live)
+
+
+def test_a_store_that_took_the_place_of_another_is_not_mistaken_for_it(stored, root, files, cache):
+    sent = pickle.dumps(stored)
+    stored._reader.store.remove()
+    assert open_pixels(files[::-1], SIDE, root=root, cache=cache).num_stored == len(files)
+    assert_same(pickle.loads(sent), stored.live)
+
+
+def test_a_damaged_image_is_decoded_and_stored_anew_by_the_next_run(
+    stored, files, root, cache, listener
+):
+    damage(stored)
+    assert_same(stored, stored.live)
+    assert stored.num_stored == len(files) - 1
+    again = open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
+    assert listener.totals == [1]
+    assert again.num_stored == len(files)
+    assert_same(again, stored.live)
+
+
+def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(
+    stored, files, root, cache, listener
+):
+    old = pickle.loads(pickle.dumps(stored))
+    damage(stored)
+    stored._reader.store.remove()
+    open_pixels(files, SIDE, root=root, cache=cache)
+    assert_same(old, old.live)
+    open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
+    assert listener.totals == []
+
+
+def test_a_file_that_cannot_be_decoded_live_says_why(root, files):
+    (root / files[0]).write_text("no image any more")
+    with pytest.raises(UnreadableImageError, match="not an image"):
+        LivePixels(files, root=root, side=SIDE).read(0)
+
+
+def test_a_live_source_shows_a_file_as_it_is_now(root, files):
+    live = LivePixels(files, root=root, side=SIDE)
+    before = live.read(0)
+    picture(99).save(root / files[0])
+    assert (live.read(0) != before).any()

@@ -1,0 +1,1 @@
+"""From a table with a column of image files to labelled, split samples."""
