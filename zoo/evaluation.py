@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from zoo.data.dataset import Sample, labels_of
+from zoo.data.dataset import Samples
 from zoo.data.loading import PreparedBatch, load_prepared
 from zoo.errors import UnreadableImagesError
 from zoo.inputs.contract import Preprocess
 from zoo.progress import Progress, Silence
-from zoo.targets.classes import ClassMetrics, score_classes
+from zoo.targets import Metrics, Target, score_all
+
+Outputs = dict[str, Tensor]
+"""float32 [B, K] by target: logits of classes and labels, values in the user's units."""
 
 
-class Classifier(Protocol):
-    """A network with its classes and its preprocessing, whatever runs it."""
+class Predictor(Protocol):
+    """A network with its targets and its preprocessing, whatever runs it."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names in the order of the logits."""
+    def targets(self) -> tuple[Target, ...]:
+        """What it answers."""
 
     @property
     def preprocess(self) -> Preprocess:
@@ -32,44 +35,71 @@ class Classifier(Protocol):
     def device(self) -> torch.device:
         """Where it computes."""
 
-    def logits(self, pixel_values: Tensor) -> Tensor:
-        """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
+    def outputs(self, pixel_values: Tensor) -> Outputs:
+        """Map float32 images [B, 3, H, W] to float32 outputs [B, K] by target, on the CPU."""
 
 
 def evaluate(
-    classifier: Classifier,
-    samples: Sequence[Sample],
+    predictor: Predictor,
+    samples: Samples,
     *,
     batch_size: int = 32,
     workers: int = 0,
     progress: Progress | None = None,
-) -> ClassMetrics:
-    """Score a classifier on labelled files.
+) -> Metrics:
+    """Score a predictor on labelled files.
+
+    Raises:
+        UnreadableImagesError: A file cannot be decoded (any more).
+    """
+    outputs = compute_outputs(
+        predictor, samples, batch_size=batch_size, workers=workers, progress=progress
+    )
+    return score_all(predictor.targets, outputs, truths_of(samples))
+
+
+def compute_outputs(
+    predictor: Predictor,
+    samples: Samples,
+    *,
+    batch_size: int = 32,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Outputs:
+    """Run a predictor over labelled files, in their order.
 
     Raises:
         UnreadableImagesError: A file cannot be decoded (any more).
     """
     listener = progress or Silence()
     listener.start("evaluate", len(samples))
-    outputs = []
-    paths = [sample.path for sample in samples]
-    for batch, logits in run_on_files(classifier, paths, batch_size=batch_size, workers=workers):
+    found: list[Outputs] = []
+    paths = samples.paths
+    for batch, outputs in run_on_files(predictor, paths, batch_size=batch_size, workers=workers):
         if batch.unreadable:
             raise UnreadableImagesError(
                 {paths[index]: reason for index, reason in batch.unreadable.items()}
             )
-        outputs.append(logits)
-        listener.advance(len(logits))
+        found.append(outputs)
+        listener.advance(len(batch.indices))
     listener.finish()
-    return score_classes(torch.cat(outputs), torch.tensor(labels_of(samples)), classifier.classes)
+    return concatenate(found)
 
 
 def run_on_files(
-    classifier: Classifier, paths: Sequence[Path], *, batch_size: int, workers: int
-) -> Iterator[tuple[PreparedBatch, Tensor]]:
-    """Yield each batch of files with its logits, float32 [B, C]."""
-    for batch in load_prepared(
-        paths, classifier.preprocess, batch_size=batch_size, workers=workers
-    ):
-        empty = torch.empty(0, len(classifier.classes))
-        yield batch, classifier.logits(batch.pixel_values) if batch.indices else empty
+    predictor: Predictor, paths: Sequence[Path], *, batch_size: int, workers: int
+) -> Iterator[tuple[PreparedBatch, Outputs]]:
+    """Yield each batch of files with its outputs; those of a batch without images are empty."""
+    for batch in load_prepared(paths, predictor.preprocess, batch_size=batch_size, workers=workers):
+        empty = {target.name: torch.empty(0, target.num_outputs) for target in predictor.targets}
+        yield batch, predictor.outputs(batch.pixel_values) if batch.indices else empty
+
+
+def concatenate(batches: Sequence[Mapping[str, Tensor]]) -> Outputs:
+    """Put the outputs of several batches below each other."""
+    return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def truths_of(samples: Samples) -> dict[str, Tensor]:
+    """Turn what is known of samples into tensors."""
+    return {name: torch.from_numpy(truth) for name, truth in samples.truths.items()}

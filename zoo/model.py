@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -17,23 +18,13 @@ from zoo.errors import DamagedFileError, RunError
 from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
 from zoo.manifest import check_file, write_manifest
+from zoo.recipes import HeadRecipe
 from zoo.registry import Backbone, list_mistakes
 from zoo.storage import sha256_of, write_bytes
+from zoo.targets import Calibration, Target
 
 CONFIG = "zoo_config.json"
 WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassTarget:
-    """What the network answers: one of several exclusive classes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    name: str = "label"
-    kind: Literal["class"] = "class"
-    classes: tuple[str, ...]
-    """In the order of the logits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +33,16 @@ class ModelConfig:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     backbone: Backbone
     preprocess: Preprocess
-    target: ClassTarget
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    """What the network answers, in the order of its heads."""
+    head: HeadRecipe = field(default_factory=HeadRecipe)
+    """What its heads look like."""
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    """By target: the temperature that the weights' last layer was divided by, so that
+    probabilities are what they say, and what it changed."""
     data_fingerprint: str
     """Of the data set that the model was trained on."""
     recipe: str
@@ -63,16 +60,16 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A network on a device together with its configuration; a `Classifier`."""
+    """A network on a device together with its configuration; a `Predictor`."""
 
     network: Network
     config: ModelConfig
     device: torch.device
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names in the order of the logits."""
-        return self.config.target.classes
+    def targets(self) -> tuple[Target, ...]:
+        """What it answers."""
+        return self.config.targets
 
     @property
     def preprocess(self) -> Preprocess:
@@ -80,12 +77,12 @@ class TrainedModel:
         return self.config.preprocess
 
     @torch.inference_mode()
-    def logits(self, pixel_values: Tensor) -> Tensor:
-        """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
+    def outputs(self, pixel_values: Tensor) -> dict[str, Tensor]:
+        """Map float32 images [B, 3, H, W] to float32 outputs [B, K] by target, on the CPU."""
         images = pixel_values.to(self.device, memory_format=torch.channels_last)
         with exact_float32():
-            logits: Tensor = self.network(images)
-        return logits.float().cpu()
+            found: dict[str, Tensor] = self.network(images)
+        return {name: value.float().cpu() for name, value in found.items()}
 
 
 def save_model(folder: Path, network: Network, config: ModelConfig) -> None:
@@ -124,7 +121,7 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     config = load_config(folder)
     path = check_file(folder, WEIGHTS)
     network = build_network(
-        config.backbone, len(config.target.classes), size=config.preprocess.size
+        config.backbone, widths_of(config.targets), head=config.head, size=config.preprocess.size
     )
     try:
         network.load_library_state(load_file(path))
@@ -133,6 +130,11 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     device = device or torch.device("cpu")
     network.eval().requires_grad_(requires_grad=False)
     return TrainedModel(network.place(device), config, device)
+
+
+def widths_of(targets: Sequence[Target]) -> dict[str, int]:
+    """Count the outputs of each target's head."""
+    return {target.name: target.num_outputs for target in targets}
 
 
 def weights_sha256(folder: Path) -> str:

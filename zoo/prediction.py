@@ -1,4 +1,4 @@
-"""Files to labels and scores."""
+"""Files to answers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.evaluation import Classifier, run_on_files
+from zoo.evaluation import Predictor, run_on_files
+from zoo.targets import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a classifier says of one file."""
+    """What a network says of one file."""
 
     file: Path
-    label: str
-    """The most probable class."""
-    score: float
-    """Its probability (softmax), in [0, 1]."""
-    top: tuple[tuple[str, float], ...]
-    """The most probable classes with their probabilities, in falling order."""
+    answers: dict[str, Answer]
+    """By target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +28,30 @@ class Failure:
 
 
 def predict(
-    classifier: Classifier,
+    predictor: Predictor,
     paths: Sequence[Path],
     *,
     top: int = 5,
     batch_size: int = 32,
     workers: int = 0,
 ) -> Iterator[Prediction | Failure]:
-    """Predict files as they are decoded, in the order given."""
-    for batch, logits in run_on_files(classifier, paths, batch_size=batch_size, workers=workers):
-        scores, order = logits.softmax(dim=1).sort(dim=1, descending=True, stable=True)
-        answers: dict[int, Prediction | Failure] = {
+    """Predict files as they are decoded, in the order given.
+
+    Args:
+        predictor: A trained network or its export.
+        paths: The files.
+        top: How many classes to name of a `class` target.
+        batch_size: Images at a time.
+        workers: Processes that decode images.
+    """
+    for batch, outputs in run_on_files(predictor, paths, batch_size=batch_size, workers=workers):
+        found: dict[int, Prediction | Failure] = {
             index: Failure(file=paths[index], reason=reason)
             for index, reason in batch.unreadable.items()
         }
-        for index, values, labels in zip(
-            batch.indices, scores.tolist(), order.tolist(), strict=True
-        ):
-            ranked = tuple(
-                (classifier.classes[label], value)
-                for label, value in list(zip(labels, values, strict=True))[:top]
-            )
-            answers[index] = Prediction(
-                file=paths[index], label=ranked[0][0], score=ranked[0][1], top=ranked
-            )
-        yield from (answers[index] for index in sorted(answers))
+        answers = [target.answer(outputs[target.name], top) for target in predictor.targets]
+        names = [target.name for target in predictor.targets]
+        for row, index in enumerate(batch.indices):
+            mine = dict(zip(names, (column[row] for column in answers), strict=True))
+            found[index] = Prediction(file=paths[index], answers=mine)
+        yield from (found[index] for index in sorted(found))

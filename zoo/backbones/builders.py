@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from zoo.backbones import timm_networks, torchvision_networks
+from zoo.backbones.maps import FeatureMap
 from zoo.errors import RegistryError
 
 State = dict[str, Tensor]
@@ -21,6 +22,10 @@ def _refuse(_: nn.Module, size: int) -> None:
     raise ValueError(f"this network cannot be rebuilt for {size} px")
 
 
+def _no_map(_: nn.Module) -> FeatureMap:
+    raise ValueError("its builder knows of none")
+
+
 @dataclass(frozen=True, slots=True)
 class Builder:
     """How one family of networks is built."""
@@ -31,11 +36,20 @@ class Builder:
     """Brings published weights into the form that the network has, where they differ."""
     resize: Callable[[nn.Module, int], None] = _refuse
     """Rebuilds a network that takes one size only for another; ValueError if it cannot."""
+    feature_map: Callable[[nn.Module], FeatureMap] = _no_map
+    """Finds the way to a network's last feature map; ValueError if it has none."""
 
 
 BUILDERS: Mapping[str, Builder] = {
-    "timm": Builder(timm_networks.build, timm_networks.adapt, timm_networks.resize),
-    "torchvision": Builder(torchvision_networks.build),
+    "timm": Builder(
+        timm_networks.build,
+        timm_networks.adapt,
+        timm_networks.resize,
+        timm_networks.feature_map,
+    ),
+    "torchvision": Builder(
+        torchvision_networks.build, feature_map=torchvision_networks.feature_map
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from zoo.model import WEIGHTS, load_config
 from zoo.registry import Found, Weights
 from zoo.run import locate_model
 from zoo.storage import sha256_of
+from zoo.targets import Target
 
 _NOBODYS = Weights(source="none")
 """Whose licence a model trained from random weights is under: zoo does not know."""
@@ -65,16 +67,21 @@ def _from_model_folder(model: Path, folder: Path) -> Found:
         bytes=path.stat().st_size,
         base=(config.base or (parent.name,)) if config.pretrained else (),
     )
-    num_classes = len(config.target.classes)
+    if config.head.features != "pooled":
+        raise RegistryError(
+            f"{folder} is a network cut before its pooling, which is no backbone",
+            hint=f"begin with {parent.name} again",
+        )
+    num_outputs = sum(target.num_outputs for target in config.targets)
     size = config.preprocess.size
-    network = build_on_meta(parent.builder, parent.architecture, num_classes, size)
+    network = build_on_meta(parent.builder, parent.architecture, num_outputs, size)
     facts = measure(network, size, parent.classifier)
     backbone = replace(
         parent,
         name=plain_name(str(folder.parent if is_in_run else folder)),
-        summary=f"{parent.name}, fine-tuned by {config.recipe} for {num_classes} classes",
+        summary=f"{parent.name}, fine-tuned by {config.recipe} for {_describe(config.targets)}",
         task="image-classification",
-        num_classes=num_classes,
+        num_classes=num_outputs,
         num_params=facts.num_params,
         macs=facts.macs,
         weights=weights,
@@ -83,3 +90,9 @@ def _from_model_folder(model: Path, folder: Path) -> Found:
         notes="",
     )
     return Found(backbone, str(folder), str(folder), config.assumptions)
+
+
+def _describe(targets: Sequence[Target]) -> str:
+    if len(targets) == 1 and targets[0].kind == "class":
+        return f"{targets[0].num_outputs} classes"
+    return ", ".join(target.name for target in targets)

@@ -1,8 +1,8 @@
-"""A backbone and a head as one network whose stages can be frozen exactly."""
+"""A backbone and its heads as one network whose stages can be frozen exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -10,45 +10,72 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.backbones.builders import find_builder
-from zoo.backbones.weights import load_pretrained
+from zoo.backbones.feature_maps import cut_before_pooling
+from zoo.backbones.heads import Head
+from zoo.backbones.weights import HEADS, load_pretrained
 from zoo.errors import RecipeError
-from zoo.recipes import BatchNorm, DescendPhase
+from zoo.recipes import AfterFrozen, BatchNorm, DescendPhase, HeadRecipe, TopStages
 from zoo.registry import Backbone
 
 
 class Network(nn.Module):
-    """`head(body(x))`: images [B, 3, H, W] to features [B, D] to logits [B, C].
+    """Images [B, 3, H, W] to features [B, D] to one tensor of outputs [B, K] a target.
 
     The body is the library's own network with its classifier replaced by the identity.
     What is frozen stays frozen through every call of `train`: its BatchNorm statistics do
     not move and its dropout does not drop.
     """
 
-    def __init__(self, body: nn.Module, backbone: Backbone, num_classes: int) -> None:
+    def __init__(
+        self, body: nn.Module, backbone: Backbone, outputs: Mapping[str, int], head: HeadRecipe
+    ) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Linear(backbone.feature_dim, num_classes)
         self.backbone = backbone
+        self.targets = tuple(outputs)
+        self._heads = nn.ModuleList(
+            Head(backbone.feature_dim, width, head) for width in outputs.values()
+        )
+        self._pooled = head.features == "pooled"
         self._trained: frozenset[str] = frozenset(backbone.stages)
         self._batch_norm: BatchNorm = "adapt"
 
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        """Map normalised images [B, 3, H, W] to logits [B, C] (unnormalised, nats)."""
-        logits: Tensor = self.head(self.body(pixel_values))
-        return logits
+    @property
+    def heads(self) -> dict[str, Head]:
+        """Each target's head."""
+        return dict(zip(self.targets, self._heads, strict=True))  # type: ignore[arg-type]
+
+    def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
+        """Map normalised images [B, 3, H, W] to outputs [B, K] by target."""
+        return self.answer(self.body(pixel_values))
+
+    def answer(self, features: Tensor) -> dict[str, Tensor]:
+        """Map features [B, D] to outputs [B, K] by target."""
+        return {name: head(features) for name, head in self.heads.items()}
 
     def place(self, device: torch.device) -> Network:
         """Move to a device, in the memory layout that its convolutions are fastest in."""
         return self.to(device).to(memory_format=torch.channels_last)
 
-    def freeze_except(self, trained: frozenset[str], batch_norm: BatchNorm) -> None:
-        """Choose the stages whose parameters train together with the head."""
+    def freeze_except(
+        self,
+        trained: frozenset[str],
+        batch_norm: BatchNorm,
+        parameters: Collection[str] | None = None,
+    ) -> None:
+        """Choose what trains together with the heads.
+
+        Args:
+            trained: Stages that are in training mode.
+            batch_norm: Whether the running statistics in them move.
+            parameters: Names, in this network, of their parameters that train; None for all.
+        """
         self._trained = trained
         self._batch_norm = batch_norm
         self.body.requires_grad_(requires_grad=False)
         for stage in trained:
-            for parameter in self.stage_parameters(stage).values():
-                parameter.requires_grad = True
+            for name, parameter in self.stage_parameters(stage).items():
+                parameter.requires_grad = parameters is None or name in parameters
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Network:
@@ -57,14 +84,18 @@ class Network(nn.Module):
         if mode and self._trained != frozenset(self.backbone.stages):
             self.body.eval()
             for stage in self._trained:
-                for path in self.backbone.stages[stage]:
-                    if isinstance(part := _part(self.body, path), nn.Module):
-                        part.train()
+                for part in self.stage_modules(stage).values():
+                    part.train()
         if mode and self._batch_norm == "frozen":
             for module in self.body.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def stage_modules(self, stage: str) -> dict[str, nn.Module]:
+        """Collect the modules of a stage under their paths in the body."""
+        parts = {path: _part(self.body, path) for path in self.backbone.stages[stage]}
+        return {path: part for path, part in parts.items() if isinstance(part, nn.Module)}
 
     def stage_parameters(self, stage: str) -> dict[str, nn.Parameter]:
         """Collect a stage's parameters under their names in this network."""
@@ -78,16 +109,20 @@ class Network(nn.Module):
         return found
 
     def library_state(self) -> dict[str, Tensor]:
-        """Return all tensors under the names that the library's own network gives them."""
+        """Return all tensors under the names that the library's own network gives them.
+
+        A single linear head takes the place of the library's classifier; other heads are
+        called `zoo_heads.TARGET.…`.
+        """
         state = {
-            name.removeprefix("body."): value.detach().cpu().contiguous()
+            name.removeprefix("body."): value
             for name, value in self.state_dict().items()
             if name.startswith("body.")
         }
-        for part in ("weight", "bias"):
-            value = getattr(self.head, part)
-            state[f"{self.backbone.classifier}.{part}"] = value.detach().cpu().contiguous()
-        return state
+        for target, head in self.heads.items():
+            prefix = self._library_prefix(target)
+            state |= {f"{prefix}.{name}": value for name, value in head.folded_state().items()}
+        return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
     def load_library_state(self, state: Mapping[str, Tensor]) -> None:
         """Take tensors under the library's names; the inverse of `library_state`.
@@ -95,37 +130,45 @@ class Network(nn.Module):
         Raises:
             RuntimeError: Names or shapes do not fit.
         """
-        prefix = f"{self.backbone.classifier}."
-        self.load_state_dict(
-            {
-                f"head.{name.removeprefix(prefix)}"
-                if name.startswith(prefix)
-                else f"body.{name}": value
-                for name, value in state.items()
-            }
-        )
+        remaining = dict(state)
+        for target, head in self.heads.items():
+            prefix = self._library_prefix(target)
+            # Looked up by whole names: a target may be called like the beginning of another.
+            names = {f"{prefix}.{name}": name for name in head.file_names}
+            mine = {name: remaining.pop(key) for key, name in names.items() if key in remaining}
+            head.load_folded_state(mine)
+        self.body.load_state_dict(remaining)
+
+    def _library_prefix(self, target: str) -> str:
+        """Say what a head's tensors are called in files."""
+        alone = len(self.targets) == 1 and self._pooled and self.heads[target].is_linear
+        return self.backbone.classifier if alone else f"{HEADS}.{target}"
 
 
 def build_network(
     backbone: Backbone,
-    num_classes: int,
+    outputs: Mapping[str, int],
     *,
+    head: HeadRecipe | None = None,
     weights: Path | None = None,
     size: int | None = None,
     seed: int = 0,
 ) -> Network:
-    """Build the network of a registry entry with a fresh head.
+    """Build the network of a registry entry with fresh heads.
 
     Args:
         backbone: The registry's entry.
-        num_classes: Outputs of the head.
-        size: Input size that the network shall take, pixels; by default the entry's.
+        outputs: How many numbers each target's head answers with, by target.
+        head: What the heads look like; linear ones by default.
         weights: The entry's weights as `fetch_weights` checked them; without, they are random.
+        size: Input size that the network shall take, pixels; by default the entry's.
         seed: Of the random weights.
 
     Raises:
         WeightsError: The pretrained weights cannot be read, or do not fit.
+        RecipeError: The heads need a feature map that the network does not have.
     """
+    head = head or HeadRecipe()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         library = find_builder(backbone.builder)
@@ -137,7 +180,9 @@ def build_network(
         if backbone.resizable and size is not None:
             library.resize(body, size)
         body.set_submodule(backbone.classifier, nn.Identity())
-        return Network(body, backbone, num_classes)
+        if head.features == "flattened":
+            body, backbone = cut_before_pooling(body, backbone, size or backbone.preprocess.size)
+        return Network(body, backbone, outputs, head)
 
 
 def trained_stages(phase: DescendPhase, backbone: Backbone) -> frozenset[str]:
@@ -146,14 +191,19 @@ def trained_stages(phase: DescendPhase, backbone: Backbone) -> frozenset[str]:
     Raises:
         RecipeError: The phase names stages that the backbone does not have.
     """
+    stages = tuple(backbone.stages)
     if phase.train == "head":
         return frozenset()
     if phase.train == "all":
-        return frozenset(backbone.stages)
-    if unknown := sorted(set(phase.train) - set(backbone.stages)):
+        return frozenset(stages)
+    if isinstance(phase.train, TopStages):
+        return frozenset(stages[-phase.train.top :])
+    if isinstance(phase.train, AfterFrozen):
+        return frozenset(stages[phase.train.freeze :])
+    if unknown := sorted(set(phase.train) - set(stages)):
         raise RecipeError(
             f"{backbone.name} has no stage named {', '.join(unknown)}",
-            hint=f"its stages are {', '.join(backbone.stages)}",
+            hint=f"its stages are {', '.join(stages)}",
         )
     return frozenset(phase.train)
 

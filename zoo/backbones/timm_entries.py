@@ -18,7 +18,7 @@ from zoo.backbones.describe import describe, unknown
 from zoo.backbones.timm_config import TimmConfig, check_config, parse_config
 from zoo.errors import RegistryError, WeightsError
 from zoo.hub import HUB_FAILURES, reason_of
-from zoo.inputs.contract import Interpolation, Preprocess
+from zoo.inputs.contract import CropMode, Interpolation, Preprocess
 from zoo.registry import Found, Weights
 from zoo.registry.licenses import OTHER, is_spdx
 
@@ -121,7 +121,8 @@ def from_config(reference: str, config: TimmConfig, weights: dict[str, Any], ori
         interpolation = "bilinear"
     elif config.interpolation != "bicubic":
         assumptions.append(f"bicubic interpolation, where the weights name {config.interpolation}")
-    if config.crop_mode != "center":
+    crop_mode: CropMode = "squash" if config.crop_mode == "squash" else "center"
+    if config.crop_mode not in ("center", "squash"):
         assumptions.append(f"a centre crop, where the weights name {config.crop_mode}")
     page = f"https://huggingface.co/{weights['location']}" if weights["source"] == "hub" else None
     size = config.input_size[1]
@@ -141,6 +142,7 @@ def from_config(reference: str, config: TimmConfig, weights: dict[str, Any], ori
             size=size,
             resize=max(size, math.floor(size / config.crop_pct)),
             interpolation=interpolation,
+            crop_mode=crop_mode,
             mean=config.mean,
             std=config.std,
         ),

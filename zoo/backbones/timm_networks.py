@@ -9,6 +9,8 @@ import timm
 from timm.models import model_entrypoint
 from torch import Tensor, nn
 
+from zoo.backbones.maps import FeatureMap
+
 
 def build(architecture: str, num_classes: int) -> nn.Module:
     """Build a network with random weights.
@@ -45,3 +47,8 @@ def resize(network: nn.Module, size: int) -> None:
     if size % side:
         raise ValueError(f"patches of {side} px do not tile {size} px")
     rebuild(img_size=(size, size))
+
+
+def feature_map(network: nn.Module) -> FeatureMap:
+    """Find the way to the last feature map, which all of timm's networks name alike."""
+    return FeatureMap(network, network.forward_features)  # type: ignore[arg-type]

@@ -19,6 +19,9 @@ from zoo.registry import Backbone
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 """Tensors of training-time side outputs, which zoo builds networks without."""
 
+HEADS = "zoo_heads"
+"""How the tensors of heads are called that a library's own network has no place for."""
+
 
 def load_pretrained(network: nn.Module, backbone: Backbone, path: Path) -> None:
     """Fill a freshly built network with its pretrained weights, all but the classifier.
@@ -54,7 +57,8 @@ def load_pretrained(network: nn.Module, backbone: Backbone, path: Path) -> None:
 
 
 def _without(state: Mapping[str, Tensor], classifier: str) -> dict[str, Tensor]:
-    return {name: value for name, value in state.items() if not name.startswith(f"{classifier}.")}
+    heads = (f"{classifier}.", f"{HEADS}.")
+    return {name: value for name, value in state.items() if not name.startswith(heads)}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

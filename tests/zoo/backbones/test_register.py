@@ -36,7 +36,7 @@ def test_its_weights_are_those_of_the_model(run):
 
     register(run, "cats", FILE)
     entry = load_registry().backbone("cats")
-    network = build_network(entry, 5, weights=fetch_weights(entry.weights).path)
+    network = build_network(entry, {"label": 5}, weights=fetch_weights(entry.weights).path)
     trained = load_model(run / "model").network.library_state()
     for name, value in network.library_state().items():
         assert torch.equal(value, trained[name]) != name.startswith("classifier.")

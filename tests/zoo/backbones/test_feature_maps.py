@@ -1,0 +1,131 @@
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from zoo.backbones import builders
+from zoo.backbones.builders import find_builder
+from zoo.backbones.network import build_network
+from zoo.errors import RecipeError
+from zoo.recipes import HeadRecipe
+from zoo.registry.files import built_in_registry
+
+FLAT = HeadRecipe(features="flattened")
+SIZE = 64
+CONVOLUTIONAL = ["vgg16", "resnet18", "mobilenet_v3_large", "efficientnet_lite0", "swin_t"]
+"""Of both libraries; pooled by a module, by a function's mean, and with squeeze-and-excitation."""
+
+
+def flat(name: str, size: int = SIZE, outputs=None):
+    entry = built_in_registry().backbone(name)
+    return build_network(entry, outputs or {"label": 2}, head=FLAT, size=size).eval()
+
+
+def last_map(name: str, images: torch.Tensor, state: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What enters the library's own pooling, by a hook."""
+    entry = built_in_registry().backbone(name)
+    network = find_builder(entry.builder).build(entry.architecture, 10).eval()
+    network.load_state_dict(state, strict=False)
+    pooling = next(p for n, p in network.named_modules() if n in ("avgpool", "global_pool"))
+    seen = []
+    pooling.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        network(images)
+    return seen[0]
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_features_are_what_the_librarys_own_pooling_is_given(name):
+    network = flat(name)
+    images = torch.rand(2, 3, SIZE, SIZE)
+    expected = last_map(name, images, network.body.state_dict())
+    with torch.no_grad():
+        found = network.body(images)
+    assert found.shape == (2, network.backbone.feature_dim)
+    torch.testing.assert_close(found, expected.flatten(1), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_parts_keep_the_librarys_names_and_only_what_runs_is_kept(name):
+    entry = built_in_registry().backbone(name)
+    with torch.device("meta"):
+        whole = find_builder(entry.builder).build(entry.architecture, 10)
+    kept, known = flat(name).body.state_dict(), whole.state_dict()
+    assert set(kept) <= set(known)
+    assert all(kept[key].shape == known[key].shape for key in kept)
+    gone = set(known) - set(kept)
+    assert all(key.startswith(("classifier", "head.", "fc.")) for key in gone)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_stages_cover_each_parameter_once(name):
+    network = flat(name)
+    listed = [key for stage in network.backbone.stages for key in network.stage_parameters(stage)]
+    assert sorted(listed) == sorted(f"body.{key}" for key, _ in network.body.named_parameters())
+
+
+def test_a_stage_of_nothing_but_the_librarys_classifier_is_gone():
+    """VGG's fully connected layers come after its last feature map."""
+    entry = built_in_registry().backbone("vgg16")
+    assert set(flat("vgg16").backbone.stages) < set(entry.stages)
+
+
+@pytest.mark.parametrize(("size", "side"), [(64, 2), (96, 3)])
+def test_the_width_of_the_features_follows_the_images(size, side):
+    assert flat("vgg16", size).backbone.feature_dim == 512 * side * side
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18"])
+def test_a_copy_computes_with_its_own_parameters(name):
+    """As an average of the weights does."""
+    network = flat(name)
+    copy = deepcopy(network)
+    images = torch.rand(2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        before = network(images)["label"]
+        torch.testing.assert_close(copy(images)["label"], before, rtol=0, atol=0)
+        for parameter in copy.body.parameters():
+            parameter.zero_()
+        torch.testing.assert_close(network(images)["label"], before, rtol=0, atol=0)
+        assert not copy.body(images).any()
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18"])
+def test_a_frozen_stage_keeps_its_statistics_and_a_trained_one_moves_them(name):
+    network = flat(name)
+    *frozen, top = network.backbone.stages
+    network.freeze_except(frozenset({top}), "adapt")
+    network.train()
+    before = {key: value.clone() for key, value in network.body.named_buffers()}
+    network(torch.rand(4, 3, SIZE, SIZE))["label"].sum().backward()
+    moved = {k for k, v in network.body.named_buffers() if not torch.equal(v, before[k])}
+    trained = {key for key, p in network.named_parameters() if p.grad is not None}
+    assert moved
+    assert all(key.startswith(network.backbone.stages[top]) for key in moved)
+    assert not trained & {key for stage in frozen for key in network.stage_parameters(stage)}
+    assert set(network.stage_parameters(top)) <= trained
+
+
+def test_functions_that_ask_a_networks_mode_are_told_it():
+    """timm's own blocks ask for it where they drop something."""
+    network = flat("efficientnet_lite0")
+    owner = network.body._whole[0].owner
+    network.train()
+    assert owner.training
+    network.eval()
+    assert not owner.training
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"])
+def test_a_network_without_a_feature_map_is_refused_with_a_way_out(name):
+    with pytest.raises(RecipeError, match=f"{name} has no last feature map") as caught:
+        flat(name, size=224)
+    assert "vgg16" in caught.value.hint
+
+
+def test_a_builder_that_knows_no_way_to_the_map_is_refused(backbone, monkeypatch):
+    own = builders.Builder(find_builder("timm").build)
+    monkeypatch.setattr(builders, "BUILDERS", {**builders.BUILDERS, "own": own})
+    with pytest.raises(RecipeError, match="its builder knows of none"):
+        build_network(replace(backbone, builder="own"), {"label": 2}, head=FLAT, size=SIZE)
