@@ -13,8 +13,12 @@ from PIL import Image
 
 from tests.hub_server import HubServer
 from tests.web_server import WebServer
+from zoo.backbones.network import build_network
+from zoo.model import ModelConfig, save_model, widths_of
+from zoo.recipes import HeadRecipe
 from zoo.registry import load_registry
 from zoo.run import Run
+from zoo.targets import Target, ValueTarget
 from zoo.training.finetune import finetune
 from zoo.training.plan import Settings
 
@@ -71,6 +75,20 @@ def _own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder for what outlives a test: nothing is read from the tester's or left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("shared-cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache folder: no test finds the pixels that another one decoded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(autouse=True)
 def user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty configuration folder: neither the tester's registry nor lock file counts."""
@@ -103,6 +121,34 @@ def finished(shared_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 def backbone():
     """The registry's entry that the tests train."""
     return load_registry().backbone("efficientnet_lite0")
+
+
+@pytest.fixture
+def untrained(backbone, tmp_path: Path) -> Callable[..., Path]:
+    """Write the model folder of a network with random weights that answers any targets."""
+
+    def write(
+        *targets: Target, head: HeadRecipe | None = None, size: int = 32, name: str = "untrained"
+    ) -> Path:
+        head = head or HeadRecipe()
+        network = build_network(backbone, widths_of(targets), head=head, size=size, seed=1)
+        for target in targets:
+            if isinstance(target, ValueTarget):
+                network.heads[target.name].answer_in(target.std, target.mean)
+        config = ModelConfig(
+            backbone=backbone,
+            preprocess=backbone.preprocess.at_size(size),
+            targets=targets,
+            head=head,
+            data_fingerprint="0" * 64,
+            recipe="none",
+            pretrained=False,
+            zoo_version="0",
+        )
+        save_model(tmp_path / name, network, config)
+        return tmp_path / name
+
+    return write
 
 
 @pytest.fixture

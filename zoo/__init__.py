@@ -9,17 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.data.folder import open_dataset
+    from zoo.data.open import DataSettings, open_dataset
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate
     from zoo.model import load_model
     from zoo.prediction import predict
     from zoo.registry import load_registry
     from zoo.run import Run
-    from zoo.training.finetune import finetune, resume
+    from zoo.training.finetune import finetune
     from zoo.training.plan import Settings
+    from zoo.training.resume import resume
 
 __all__ = [
+    "DataSettings",
     "Run",
     "Settings",
     "ZooError",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DataSettings": "zoo.data.open",
     "Run": "zoo.run",
     "Settings": "zoo.training.plan",
     "ZooError": "zoo.errors",
@@ -40,9 +43,9 @@ _HOMES = {
     "finetune": "zoo.training.finetune",
     "load_model": "zoo.model",
     "load_registry": "zoo.registry",
-    "open_dataset": "zoo.data.folder",
+    "open_dataset": "zoo.data.open",
     "predict": "zoo.prediction",
-    "resume": "zoo.training.finetune",
+    "resume": "zoo.training.resume",
 }
 
 

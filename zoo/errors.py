@@ -14,6 +14,7 @@ ZooError                        exit code 1: the user or the environment
 │   └── DamagedFileError        a file that is not what was written
 ├── StorageError                the disk refused a write
 ├── ExportError                 the network cannot be turned into ONNX
+├── EchoedError                 in the other processes, what stopped the first, which says so
 ├── VerificationError           exit code 3: the exported model is not the trained one
 └── RunInterruptedError         exit code 130: a signal stopped the run, which can be resumed
 """
@@ -144,6 +145,17 @@ class StorageError(ZooError):
 
 class ExportError(ZooError):
     """A network that the exporter cannot turn into the promised graph."""
+
+
+class EchoedError(ZooError):
+    """What stopped the first of several processes, as the others hear of it.
+
+    The first tells the user; the others only have to end likewise.
+    """
+
+    def __init__(self, problem: str, *, hint: str = "", exit_code: int = 1) -> None:
+        super().__init__(problem, hint=hint)
+        self.exit_code = exit_code
 
 
 class VerificationError(ZooError):

@@ -80,15 +80,22 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
     return "fp32"
 
 
-def resolve_workers(wanted: int | None, device: torch.device) -> int:
+def resolve_workers(wanted: int | None, device: torch.device, *, neighbours: int = 1) -> int:
     """Turn an optional number of loading processes into one that suits the device.
 
     On the CPU, processes that decode take their time from the network's own threads:
     loading between the steps is faster than loading beside them.
+
+    Args:
+        wanted: What the user asked for.
+        device: Where the network computes.
+        neighbours: How many processes of a run share this machine.
     """
     if wanted is not None:
         return wanted
-    return min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
+    if device.type != "cuda":
+        return 0
+    return max(1, min(8, (os.cpu_count() or 1) // neighbours))
 
 
 def keep_freed_memory() -> None:

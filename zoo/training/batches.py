@@ -1,70 +1,68 @@
-"""Augmented training batches, in an order that can be taken up anywhere."""
+"""Which samples make which step, in an order that can be taken up anywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from zoo.data.dataset import Sample
-from zoo.data.loading import open_loader
-from zoo.inputs.contract import Preprocess
-from zoo.inputs.image import read_image, to_tensor
-from zoo.recipes import Augment
+from zoo.data.dataset import Truth
 from zoo.seeds import generator_for
-from zoo.training.augment import augment
-
-Place = tuple[int, int]
-"""Epoch and index of a sample: all that its augmentation depends on, besides the seed."""
+from zoo.training.augment import Place
 
 
-class _AugmentedFiles(Dataset[tuple[Tensor, int]]):
-    """Files through the recipe's augmentation, addressed by epoch and index."""
-
-    def __init__(
-        self, samples: Sequence[Sample], recipe: Augment, contract: Preprocess, seed: int
-    ) -> None:
-        self.samples = samples
-        self.recipe = recipe
-        self.contract = contract
-        self.seed = seed
-
-    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
-        epoch, index = place
-        sample = self.samples[index]
-        generator = generator_for(self.seed, "augment", epoch, index)
-        image = to_tensor(read_image(sample.path))
-        return augment(image, self.recipe, self.contract, generator), sample.label
-
-
-def load_augmented(
-    samples: Sequence[Sample],
-    recipe: Augment,
-    contract: Preprocess,
+def order_epoch(
+    num_samples: int,
+    step_size: int,
     *,
-    batches: Sequence[Sequence[Place]],
     seed: int,
-    workers: int,
-    pin_memory: bool,
-) -> Iterable[tuple[Tensor, Tensor]]:
-    """Decode and augment: uint8 [B, 3, size, size] and int64 labels [B], a pair a batch."""
-    return open_loader(
-        _AugmentedFiles(samples, recipe, contract, seed),
-        batches,
-        workers=workers,
-        pin_memory=pin_memory,
-    )
+    epoch: int,
+    keep_last: bool = False,
+    chances: Tensor | None = None,
+) -> list[list[Place]]:
+    """Put one epoch in random order and cut it into steps; the same for the same arguments.
 
+    All steps are full: what is left over sits this epoch out, and another handful the next,
+    unless it is to be kept. A data set smaller than a step is one step.
 
-def order_epoch(num_samples: int, batch_size: int, *, seed: int, epoch: int) -> list[list[Place]]:
-    """Shuffle one epoch into batches; the same for the same arguments.
-
-    All batches are full: what is left over sits this epoch out, and another handful the
-    next. A data set smaller than a batch is one batch.
+    Args:
+        num_samples: How many there are.
+        step_size: Samples a step.
+        seed: With the epoch, chooses the order.
+        epoch: From 0.
+        keep_last: Whether the last step may be smaller.
+        chances: [N]; draws samples with these weights, repeatedly, instead of each once.
     """
-    order = torch.randperm(num_samples, generator=generator_for(seed, "order", epoch)).tolist()
-    size = min(batch_size, num_samples)
+    generator = generator_for(seed, "order", epoch)
+    if chances is None:
+        order = torch.randperm(num_samples, generator=generator).tolist()
+    else:
+        order = torch.multinomial(
+            chances, num_samples, replacement=True, generator=generator
+        ).tolist()
+    size = min(step_size, num_samples)
     places = [(epoch, index) for index in order]
-    return [places[at : at + size] for at in range(0, num_samples - size + 1, size)]
+    stop = num_samples if keep_last else num_samples - size + 1
+    return [places[at : at + size] for at in range(0, stop, size)]
+
+
+def count_steps(num_samples: int, step_size: int, *, keep_last: bool = False) -> int:
+    """Count the steps of an epoch."""
+    size = min(step_size, num_samples)
+    return -(-num_samples // size) if keep_last else num_samples // size
+
+
+def balanced_chances(truth: Truth, num_classes: int) -> Tensor:
+    """Weigh samples so that every class is drawn equally often.
+
+    Samples without one are drawn as often as the mean.
+
+    Args:
+        truth: int64 [N], -1 where it is missing.
+        num_classes: How many there are.
+    """
+    known = truth >= 0
+    counts = np.bincount(truth[known], minlength=num_classes)
+    chances = np.ones(len(truth))
+    chances[known] = known.sum() / (np.count_nonzero(counts) * counts[truth[known]])
+    return torch.from_numpy(chances)

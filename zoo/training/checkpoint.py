@@ -32,8 +32,9 @@ class Checkpoint:
     step: int
     """Steps of that phase already taken."""
     network: dict[str, Any]
-    optimizer: dict[str, Any] | None
-    """None at the start of a phase."""
+    phase_state: dict[str, Any] | None
+    """What the phase under way needs besides: its optimiser, average and best weights; None at
+    the start of a phase."""
     epoch_loss: float
     """Sum of the losses of the steps taken in the epoch under way."""
     images: int
@@ -57,6 +58,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             older.unlink()
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Tell whether a checkpoint was ever finished here."""
+    return (folder / _POINTER).exists()
+
+
 def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Read the last checkpoint, or nothing where none was written yet.
 
@@ -64,7 +70,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         DamagedFileError: It is not what was written.
     """
     pointer = folder / _POINTER
-    if not pointer.exists():
+    if not has_checkpoint(folder):
         return None
     hint = "start again without --resume, into another --output"
     content = read_json(pointer)

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import math
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from zoo.backbones.network import trained_stages
-from zoo.errors import DeviceError, RecipeError
-from zoo.inputs.image import normalize
+from zoo.data.pixels import open_pixels
+from zoo.errors import RecipeError
+from zoo.progress import Progress
 from zoo.recipes import DescendPhase
 from zoo.seeds import derive_seed
-from zoo.storage import append_line
-from zoo.targets.classes import classification_loss
-from zoo.training.batches import Place, load_augmented, order_epoch
+from zoo.targets import ClassTarget, describe_scores
+from zoo.training.augment import Place
+from zoo.training.averaging import Average
+from zoo.training.batches import balanced_chances, count_steps, order_epoch
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.context import Training
-from zoo.training.optimizers import build_optimizer, set_learning_rates
-from zoo.training.plan import Plan
+from zoo.training.images import TrainingImages
+from zoo.training.interruption import Interruptible
+from zoo.training.lora import add_lora, merge_lora
+from zoo.training.optimizers import build_optimizer
+from zoo.training.parameters import select_parameters
+from zoo.training.patience import Best
+from zoo.training.schedules import set_learning_rates
+from zoo.training.step import Stepper
+from zoo.training.summary import render_summary, summarise
+from zoo.training.watch import LossWatch
 
 CHECKPOINT_EVERY_S = 120.0
 """Longest stretch between two checkpoints, besides the one at the end of each epoch."""
 _LOOK_EVERY = 10
-"""Steps between two looks at the loss (each waits for the GPU)."""
+"""Steps between two looks at the loss and the clock (each waits for the GPU, and for the other
+processes)."""
 
 
 class Descent:
@@ -40,169 +51,254 @@ class Descent:
         self.index = index
         self.phase = phase
         self.seed = derive_seed(self.plan.seed, "phase", index)
-        self.steps_per_epoch = len(self._order(0))
         self.step = 0
-        trained = trained_stages(phase, self.plan.backbone)
-        training.network.freeze_except(trained, phase.batch_norm)
-        self.accelerator = _open_accelerator(self.plan)
-        self.network = training.network.place(self.plan.device)
-        self.optimizer = build_optimizer(self.network, phase, trained)
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.plan.device)
-        self.last_saved = time.perf_counter()
+        self.trained = trained_stages(phase, training.network.backbone)
         self.score = ""
+        self.last_saved = time.perf_counter()
 
     @property
     def name(self) -> str:
         """What the timing calls this phase."""
         return f"descend {self.index}"
 
+    @cached_property
+    def step_size(self) -> int:
+        """Samples a step, over all processes."""
+        recipe = self.plan.recipe
+        return recipe.batch_size * recipe.accumulate * self.training.processes.count
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """Steps of a whole epoch."""
+        return count_steps(len(self.plan.dataset.train), self.step_size, keep_last=self._keeps_last)
+
+    @cached_property
+    def total_steps(self) -> int:
+        """Steps of the phase."""
+        steps = self.steps_per_epoch * self.phase.epochs
+        return min(steps, self.phase.max_steps or steps)
+
     def execute(self, start: Checkpoint | None) -> None:
-        """Take all steps that `start` has not taken."""
-        if start is not None and start.optimizer is not None:
-            self.optimizer.load_state_dict(start.optimizer)
-            self.step = start.step
-            self.loss_sum += start.epoch_loss
-        self.stepper = self.accelerator.prepare_optimizer(self.optimizer)
-        with _repeatable_convolutions():
+        """Take all steps that `start` has not taken.
+
+        Raises:
+            RunInterruptedError: A signal came; the checkpoint is written.
+            RecipeError: The loss is not finite, or a batch does not fit into memory.
+        """
+        self._arrange(start)
+        self._announce()
+        with _repeatable(strict=self.plan.deterministic):
             for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
+                if self.step >= self.total_steps or self.best.is_over:
+                    break
                 self._train(epoch)
                 self._end(epoch)
+        self._settle()
+
+    def _arrange(self, start: Checkpoint | None) -> None:
+        """Freeze, add what trains, and take the state of a checkpoint."""
+        network, phase = self.training.network, self.phase
+        chosen: set[str] = set()
+        for stage in self.trained if phase.lora is None else ():
+            parameters = network.stage_parameters(stage)
+            chosen |= set(select_parameters(network.body, parameters, phase.parameters))
+        network.freeze_except(self.trained, phase.batch_norm, chosen)
+        if phase.lora is not None:
+            stages = network.backbone.stages
+            paths = [path for stage in stages if stage in self.trained for path in stages[stage]]
+            add_lora(network.body, paths, phase.lora, seed=self.seed)
+        resumed = start is not None and start.phase_state is not None
+        if start is not None and resumed:
+            self.training.continue_from(start)
+        network.place(self.plan.device)
+        self.stepper = Stepper(self.training, self.seed)
+        self.optimizer = build_optimizer(
+            network, phase, self.trained, tuple(self.stepper.objective.parameters())
+        )
+        self.average = Average(network, phase.ema) if phase.ema is not None else None
+        self.best = Best(phase.patience)
+        self.watch = LossWatch(self.training)
+        if start is not None and start.phase_state is not None:
+            self._load(start, start.phase_state)
+
+    def _load(self, start: Checkpoint, state: dict[str, Any]) -> None:
+        self.step = start.step
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.stepper.load_state_dict(state["stepper"])
+        self.best.load_state_dict(state["best"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.watch.continue_from(
+            start.epoch_loss, start.step % self.steps_per_epoch, reached=start.step
+        )
+
+    def _announce(self) -> None:
+        """Say what is about to train, stage by stage."""
+        phase, note = self.phase, self.training.progress.note
+        self.training.network.train()
+        note(
+            f"phase {self.index + 1} of {len(self.plan.recipe.phases)}: {phase.optimizer}, "
+            f"{phase.schedule} schedule, {self.total_steps} step"
+            f"{'s' if self.total_steps > 1 else ''} of "
+            f"{min(self.step_size, len(self.plan.dataset.train))} images"
+        )
+        for line in render_summary(summarise(self.training.network, self.optimizer)):
+            note(f"  {line}")
 
     def _train(self, epoch: int) -> None:
         """Take the steps of an epoch that are still to be taken."""
-        batches = self._order(epoch)[self.step - epoch * self.steps_per_epoch :]
-        loader = load_augmented(
-            self.plan.dataset.train,
-            self.plan.recipe.augment,
-            self.plan.train_preprocess,
-            batches=batches,
-            seed=self.seed,
-            workers=self.plan.workers,
-            pin_memory=self.plan.device.type == "cuda",
-        )
+        begun = epoch * self.steps_per_epoch
+        end = min(begun + self.steps_per_epoch, self.total_steps)
+        steps = self._order(epoch)[self.step - begun : end - begun]
+        mine = [self.stepper.share_of(step) for step in steps]
+        loader = self._images.load(mine, workers=self.plan.workers)
         progress = self.training.progress
-        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", sum(map(len, batches)))
-        self.network.train()
+        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", sum(map(len, steps)))
+        self.training.network.train()
         figures = ""
-        for images, labels in loader:
-            self._descend(images, labels)
+        for step, images in zip(steps, loader, strict=True):
+            self._descend(step, images)
             if self.step % _LOOK_EVERY == 0:
-                figures = f"loss {self._mean_loss(epoch):.3f}{self.score}"
-            progress.advance(len(images), figures)
-            overdue = time.perf_counter() - self.last_saved > CHECKPOINT_EVERY_S
-            within = self.step < (epoch + 1) * self.steps_per_epoch
-            if within and (overdue or self.training.stop.signal):
-                self._save(epoch)
+                figures = f"loss {self.watch.look(self.step):.3f}{self.score}"
+                if self.step < end and self._is_time_to_save:
+                    self._save()
+            progress.advance(len(step), figures)
         progress.finish()
 
-    def _descend(self, images: Tensor, labels: Tensor) -> None:
-        """Take one step on uint8 images [B, 3, size, size] and labels [B]."""
-        total = self.steps_per_epoch * self.phase.epochs
-        set_learning_rates(self.optimizer, self.phase, self.step, total)
-        torch.manual_seed(derive_seed(self.seed, "step", self.step))
-        pixels = images.to(self.plan.device, non_blocking=True).float()
-        pixels = normalize(pixels, self.plan.preprocess).contiguous(
-            memory_format=torch.channels_last
-        )
-        with self.accelerator.autocast():
-            logits = self.network(pixels)
-        targets = labels.to(self.plan.device, non_blocking=True)
-        loss = classification_loss(logits, targets, self.plan.recipe.label_smoothing)
-        self.accelerator.backward(loss)
-        if self.phase.clip_norm is not None:
-            self.accelerator.clip_grad_norm_(self.network.parameters(), self.phase.clip_norm)
-        self.stepper.step()
-        self.stepper.zero_grad()
-        self.loss_sum += loss.detach()
+    def _descend(self, step: list[Place], images: list[Tensor]) -> None:
+        """Take one step."""
+        set_learning_rates(self.optimizer, self.phase, self.step, self.total_steps)
+        loss = self.stepper.backward(self.step, step, images, self._images)
+        self.stepper.clip(self.phase.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update()
+        self.watch.note(loss, step)
         self.step += 1
-        self.training.images += len(images)
+        self.training.images += len(step)
+
+    @property
+    def _is_time_to_save(self) -> bool:
+        overdue = time.perf_counter() - self.last_saved > CHECKPOINT_EVERY_S
+        return self.training.processes.any(overdue or self.training.stop.signal is not None)
 
     def _end(self, epoch: int) -> None:
         """Validate, log and save after an epoch."""
-        train_loss = self._mean_loss(epoch)
-        self.loss_sum.zero_()
-        metrics = self.training.validate()
-        self.score = f", top-1 {metrics.top1:.3f}"
+        train_loss = self.watch.look(self.step)
+        self.watch.begin_epoch()
+        with self._averaged():
+            metrics = self.training.validate()
+            self.best.consider(metrics.loss, epoch + 1, self.training.network)
+        self.score = f", {describe_scores(metrics)}"
         self.training.lap(self.name)
-        line = {
-            "phase": self.index,
-            "kind": "descend",
-            "epoch": epoch + 1,
-            "step": self.step,
-            "train_loss": train_loss,
-            "validation_top1": metrics.top1,
-            "validation_loss": metrics.loss,
-            "seconds": round(self.training.seconds[self.name], 3),
-        }
-        append_line(self.training.run.metrics_log, line)
+        self.training.log(
+            {
+                "phase": self.index,
+                "kind": "descend",
+                "epoch": epoch + 1,
+                "step": self.step,
+                "train_loss": train_loss,
+                "validation": {metrics.headline.name: metrics.headline.value, "loss": metrics.loss},
+                "seconds": round(self.training.seconds[self.name], 3),
+            }
+        )
         self.training.progress.note(
             f"epoch {epoch + 1}/{self.phase.epochs}: train loss {train_loss:.3f}, "
-            f"validation loss {metrics.loss:.3f}, top-1 {metrics.top1:.3f}"
+            f"validation loss {metrics.loss:.3f}{self.score}"
         )
-        self._save(epoch + 1)
+        self._save()
 
-    def _save(self, epoch: int) -> None:
-        """Write a checkpoint within or before an epoch; leave if a signal asked for it."""
-        done = self.step - epoch * self.steps_per_epoch
+    def _settle(self) -> None:
+        """Leave the network as it is to be kept: averaged or best weights, one body."""
+        if self.average is not None:
+            self.average.put()
+        if note := self.best.restore(self.training.network):
+            self.training.progress.note(note)
+        if self.phase.lora is not None:
+            merge_lora(self.training.network.body)
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Have the average in the network for a while, where there is one."""
+        if self.average is None:
+            return nullcontext()
+        return self.average.swapped()
+
+    def _save(self) -> None:
+        """Write a checkpoint; leave if a signal asked for it."""
         self.training.lap(self.name)
+        state = {
+            "optimizer": self.optimizer.state_dict(),
+            "stepper": self.stepper.state_dict(),
+            "best": self.best.state_dict(),
+        }
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         self.training.save(
-            self.index,
-            self.step,
-            optimizer=self.optimizer,
-            epoch_loss=self._mean_loss(epoch) * done,
+            self.index, self.step, phase_state=state, epoch_loss=self.watch.epoch_loss
         )
+        self.watch.saved(self.step)
         self.last_saved = time.perf_counter()
         self.training.stop_if_asked()
 
-    def _mean_loss(self, epoch: int) -> float:
-        """Mean training loss of the epoch so far, nats.
+    @cached_property
+    def _images(self) -> TrainingImages:
+        """The training images, decoded once where there is room for them."""
+        plan, train = self.plan, self.plan.dataset.train
+        progress: Progress = self.training.progress
+        if self.training.processes.count == 1:
+            progress = Interruptible(progress, self.training.stop_if_asked)
+        pixels = open_pixels(
+            train.files, plan.pixel_side, root=train.root, cache=plan.cache, progress=progress
+        )
+        augment, contract = plan.recipe.augment, plan.train_preprocess
+        return TrainingImages(pixels, augment, contract, self.seed, plan.device)
 
-        Raises:
-            RecipeError: It is not finite; the checkpoint before it is untouched.
-        """
-        loss = self.loss_sum.item() / max(1, self.step - epoch * self.steps_per_epoch)
-        if not math.isfinite(loss):
-            raise RecipeError(
-                f"the loss became {loss} within {_LOOK_EVERY} steps before step {self.step}",
-                hint="start again with a lower --lr",
-            )
-        return loss
+    @property
+    def _keeps_last(self) -> bool:
+        return self.plan.recipe.last_batch == "keep"
 
     def _order(self, epoch: int) -> list[list[Place]]:
         return order_epoch(
             len(self.plan.dataset.train),
-            self.plan.recipe.batch_size,
+            self.step_size,
             seed=self.seed,
             epoch=epoch,
+            keep_last=self._keeps_last,
+            chances=self._chances,
         )
 
-
-def _open_accelerator(plan: Plan) -> Accelerator:
-    """Open Accelerate on the planned device.
-
-    Its state is one a process and refuses a second precision, so what an earlier run in
-    this process left is cleared first, as Accelerate's notebook guide does.
-    """
-    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001
-    accelerator = Accelerator(
-        cpu=plan.device.type == "cpu",
-        device_placement=False,
-        mixed_precision="bf16" if plan.precision == "bf16" else "no",
-    )
-    if accelerator.num_processes > 1:
-        raise DeviceError(
-            f"zoo trains in one process, and was started as {accelerator.num_processes}",
-            hint="start it without torchrun or accelerate launch",
-        )
-    return accelerator
+    @cached_property
+    def _chances(self) -> Tensor | None:
+        """How often each sample is drawn, where classes are to be balanced."""
+        if self.plan.recipe.sampling == "shuffled":
+            return None
+        target = next(t for t in self.plan.dataset.targets if isinstance(t, ClassTarget))
+        return balanced_chances(self.plan.dataset.train.truths[target.name], target.num_outputs)
 
 
 @contextmanager
-def _repeatable_convolutions() -> Iterator[None]:
-    """Let cuDNN use only algorithms that give the same bits again."""
-    before = torch.backends.cudnn.deterministic
+def _repeatable(*, strict: bool) -> Iterator[None]:
+    """Let torch use only algorithms that give the same bits again.
+
+    Args:
+        strict: Refuse every operator that has none; otherwise only convolutions are chosen so.
+
+    Raises:
+        RecipeError: An operator was refused.
+    """
+    if strict:  # what torch demands of whoever multiplies matrices on a GPU repeatably
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.backends.cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
     torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(strict or before[1])
     try:
         yield
+    except RuntimeError as cause:
+        if "does not have a deterministic implementation" not in str(cause):
+            raise
+        problem = str(cause).partition(", but")[0]
+        raise RecipeError(problem, hint="leave --deterministic out") from cause
     finally:
-        torch.backends.cudnn.deterministic = before
+        torch.backends.cudnn.deterministic = before[0]
+        torch.use_deterministic_algorithms(before[1])

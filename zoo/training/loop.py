@@ -21,9 +21,10 @@ def run_phases(training: Training) -> None:
         RecipeError: The loss is not finite.
     """
     start = load_checkpoint(training.run.checkpoints)
-    if start is not None:
+    if start is not None and start.phase_state is None:
         training.continue_from(start)
-    _forget_after(training.run, start)
+    if training.processes.writes:
+        _forget_after(training.run, start)
     for index, phase in enumerate(training.plan.recipe.phases):
         if start is not None and index < start.phase:
             continue

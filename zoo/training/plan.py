@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from zoo.backbones.network import trained_stages
 from zoo.data.dataset import Dataset
+from zoo.data.open import DataSettings
+from zoo.data.pixels import CacheSettings
 from zoo.errors import RecipeError
 from zoo.hardware import Precision
 from zoo.inputs.contract import Preprocess
 from zoo.recipes import DescendPhase, Phase, Recipe
 from zoo.registry import Backbone
+from zoo.training.changes import change_recipe
 
 _STRIDE = 32
 """By how much nearly all networks shrink an image; other sizes waste its border."""
 
+_PIXELS_ABOVE = 1.25
+"""Short side of the images that training crops from, over that of its own contract."""
 _LARGEST = 4096
 """Input size beyond which one image's activations fill any memory, pixels."""
 
@@ -33,21 +40,42 @@ class Settings:
     lr: float | None = None
     """Peak learning rate of that phase."""
     batch_size: int | None = None
+    seed: int | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """New values of any other field of the recipe, by name; see `change_recipe`."""
     img_size: int | None = None
     """Height and width that the network sees, pixels."""
-    val: Path | None = None
-    """A separate labelled folder to validate on."""
-    val_split: float | None = None
-    """Part of each class that validates where the data has no such split; 0.2 by default."""
-    seed: int | None = None
+    data: DataSettings = field(default_factory=DataSettings)
+    """How the data is opened."""
+    limit_train: int | None = None
+    """Train on so many samples only, chosen by the seed."""
     device: str = "auto"
     precision: str = "auto"
     workers: int | None = None
     """Processes that decode images; by default none on the CPU, up to eight for a GPU."""
-    skip_bad: bool = False
-    """Go on without files that cannot be read."""
+    auto_batch: bool = False
+    """Halve a batch that does not fit into memory, and accumulate instead."""
+    deterministic: bool = False
+    """Let torch use only operators that give the same bits again, or fail."""
+    compile: bool = False
+    """Let `torch.compile` make one program of the network."""
+    cache: CacheSettings | None = field(default_factory=CacheSettings)
+    """Where decoded pixels are kept; None decodes every image in every epoch."""
     pretrained: bool = True
     """Start from the backbone's weights; otherwise from random ones."""
+
+    @property
+    def recipe_changes(self) -> dict[str, Any]:
+        """All that differs from the recipe."""
+        named = {
+            "epochs": self.epochs,
+            "lr": self.lr,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in named.items() if value is not None} | {
+            **self.changes
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +84,18 @@ class Plan:
 
     backbone: Backbone
     recipe: Recipe
+    """With the user's changes; gradual phases are unfolded."""
     preprocess: Preprocess
     dataset: Dataset
     device: torch.device
     precision: Precision
     workers: int
+    data: Path = Path()
+    """What the data set was opened from; absolute."""
+    auto_batch: bool = False
+    deterministic: bool = False
+    compile: bool = False
+    cache: CacheSettings | None = None
     pretrained: bool = False
     """Whether training starts from the backbone's weights."""
     weights: Path | None = None
@@ -78,9 +113,14 @@ class Plan:
         return self.recipe.seed
 
     @property
+    def pixel_side(self) -> int:
+        """Short side of the images that training crops from; longer ones are reduced to it."""
+        return max(self.preprocess.resize, round(_PIXELS_ABOVE * self.train_preprocess.resize))
+
+    @property
     def train_preprocess(self) -> Preprocess:
         """The contract at the size of training images, a multiple of 32 px and of its step."""
-        if self.backbone.fixed_size:
+        if self.backbone.fixed_size or self.recipe.head.features == "flattened":
             return self.preprocess
         stride = math.lcm(_STRIDE, self.backbone.size_step)
         size = round(self.preprocess.size * self.recipe.augment.size_ratio / stride) * stride
@@ -89,35 +129,55 @@ class Plan:
 
 
 def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Recipe:
-    """Apply a user's settings to a recipe.
+    """Apply a user's settings to a recipe, and unfold it for a backbone.
 
     Raises:
-        RecipeError: The recipe has no phase that a setting is for, or names stages that the
-            backbone does not have.
+        RecipeError: The recipe has no place for a setting, names stages that the backbone does
+            not have, or contradicts itself.
     """
-    descents = [at for at, phase in enumerate(recipe.phases) if isinstance(phase, DescendPhase)]
-    wanted = {"epochs": settings.epochs, "lr": settings.lr, "batch_size": settings.batch_size}
-    given = [name for name, value in wanted.items() if value is not None]
-    if given and not descents:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+    changed = change_recipe(recipe, settings.recipe_changes)
+    for phase in changed.phases:
+        if isinstance(phase, DescendPhase):
+            _require_sense(phase, trained_stages(phase, backbone))
+        elif changed.head.hidden or changed.head.features == "flattened":
+            raise RecipeError(
+                f"the recipe {changed.name} solves its heads, which then have to be linear and "
+                "on pooled features",
+                hint="leave --hidden and --set features out, or choose a recipe without a solve "
+                "phase",
+            )
+    return replace(changed, phases=unfold(changed.phases, backbone))
+
+
+def unfold(phases: tuple[Phase, ...], backbone: Backbone) -> tuple[Phase, ...]:
+    """Turn every gradual phase into one phase a stage, from the top stage down."""
+    unfolded: list[Phase] = []
+    for phase in phases:
+        if not isinstance(phase, DescendPhase) or not phase.gradual:
+            unfolded.append(phase)
+            continue
+        stages = [s for s in backbone.stages if s in trained_stages(phase, backbone)]
+        parts = (tuple(stages[first:]) for first in reversed(range(len(stages))))
+        unfolded += (replace(phase, gradual=False, train=part) for part in parts)
+    return tuple(unfolded)
+
+
+def _require_sense(phase: DescendPhase, trained: frozenset[str]) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        RecipeError: Two fields contradict each other.
+    """
+    if phase.gradual and not trained:
         raise RecipeError(
-            f"the recipe {recipe.name} has no phase of gradient descent to apply {flags} to",
-            hint="leave the option out, or choose --recipe finetune",
+            "a gradual phase needs stages to thaw, one after the other",
+            hint="let `train` name stages, or leave `gradual` out",
         )
-    phases: list[Phase] = list(recipe.phases)
-    for at in descents:
-        trained_stages(_descent(phases[at]), backbone)
-    if descents:
-        last = _descent(phases[descents[-1]])
-        phases[descents[-1]] = replace(
-            last, epochs=settings.epochs or last.epochs, lr=settings.lr or last.lr
+    if phase.lora is not None and (not trained or phase.parameters != "all"):
+        raise RecipeError(
+            "low-rank updates need stages to update, and nothing else trains in them",
+            hint='let `train` name stages and leave `parameters` at "all"',
         )
-    return replace(
-        recipe,
-        phases=tuple(phases),
-        batch_size=settings.batch_size or recipe.batch_size,
-        seed=recipe.seed if settings.seed is None else settings.seed,
-    )
 
 
 def adapt_preprocess(backbone: Backbone, img_size: int | None) -> Preprocess:
@@ -145,8 +205,3 @@ def adapt_preprocess(backbone: Backbone, img_size: int | None) -> Preprocess:
             hint=f"--img-size {nearest}",
         )
     return backbone.preprocess.at_size(img_size)
-
-
-def _descent(phase: Phase) -> DescendPhase:
-    assert isinstance(phase, DescendPhase)
-    return phase

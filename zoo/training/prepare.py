@@ -5,22 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from zoo.backbones.claims import find_mistakes
 from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
 from zoo.backbones.sources import fetch_weights, is_here
-from zoo.data.folder import open_dataset
+from zoo.data.check.leaks import require_no_leaks
+from zoo.data.dataset import Dataset
+from zoo.data.open import open_dataset
+from zoo.data.tables.read import is_table
 from zoo.errors import BrokenRegistryError
-from zoo.hardware import resolve_device, resolve_precision, resolve_workers
+from zoo.hardware import resolve_precision, resolve_workers
 from zoo.progress import Progress
 from zoo.registry import Found, Lock, Registry, license_note
 from zoo.registry.files import BUILT_IN
+from zoo.seeds import derive_seed
+from zoo.targets import Target, ValueTarget
+from zoo.training.fits import require_fit_to_data
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
 
 
 def default_name(backbone: str, data: Path) -> str:
-    """Name a run after its backbone and its data folder."""
-    return f"{plain_name(backbone)}-{data.expanduser().resolve().name}"
+    """Name a run after its backbone and its data."""
+    path = data.expanduser().resolve()
+    return f"{plain_name(backbone)}-{plain_name(path.stem if is_table(path) else path.name)}"
 
 
 def prepare(
@@ -30,6 +40,7 @@ def prepare(
     registry: Registry,
     lock: Lock | None,
     progress: Progress,
+    device: torch.device,
 ) -> Plan:
     """Resolve and check everything, from the cheapest to the dearest; nothing is written.
 
@@ -40,6 +51,7 @@ def prepare(
         registry: Where names are looked up.
         lock: Remembers what fetched weights were.
         progress: Hears what was found.
+        device: Where it will be computed.
 
     Raises:
         ZooError: Something does not hold.
@@ -49,30 +61,33 @@ def prepare(
     _require_truth(found, registry)
     recipe = registry.recipe(settings.recipe or backbone.recipe)
     recipe = adapt_recipe(recipe, backbone, settings)
-    preprocess = adapt_preprocess(backbone, settings.img_size)
-    device = resolve_device(settings.device)
+    preprocess = adapt_preprocess(backbone, settings.img_size).crop_by(recipe.crop_mode)
     precision = resolve_precision(settings.precision, device)
     progress.note(f"reading {data}")
-    dataset = open_dataset(
-        data,
-        val=settings.val,
-        val_split=0.2 if settings.val_split is None else settings.val_split,
-        seed=recipe.seed,
-        skip_bad=settings.skip_bad,
-    )
+    dataset = open_dataset(data, settings.data, seed=recipe.seed)
+    findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks)
+    dataset = replace(dataset, notes=(*dataset.notes, *findings))
+    require_fit_to_data(recipe, dataset, settings.recipe_changes)
+    dataset = limit_train(dataset, settings.limit_train, recipe.seed)
     plan = Plan(
         backbone=backbone,
         recipe=recipe,
         preprocess=preprocess,
         dataset=dataset,
+        data=data.expanduser().resolve(),
         device=device,
         precision=precision,
         workers=resolve_workers(settings.workers, device),
+        auto_batch=settings.auto_batch,
+        deterministic=settings.deterministic,
+        compile=settings.compile,
+        cache=settings.cache,
         reference=found.reference,
         origin=found.origin,
         assumptions=found.assumptions,
     )
-    if settings.pretrained and backbone.weights.source != "none":
+    pretrained = settings.pretrained and recipe.weights == "pretrained"
+    if pretrained and backbone.weights.source != "none":
         if not is_here(backbone.weights, lock):
             progress.note(f"fetching the weights of {backbone.name}")
         fetched = fetch_weights(backbone.weights, lock)
@@ -110,13 +125,36 @@ def describe_plan(plan: Plan) -> list[str]:
     """Say in a few lines what is about to happen."""
     counts = ", ".join(f"{len(samples)} {split}" for split, samples in plan.dataset.splits.items())
     lines = [
-        f"{len(plan.dataset.classes)} classes, images: {counts}",
+        f"{'; '.join(map(describe_target, plan.dataset.targets))}; images: {counts}",
         *(f"note: {note}" for note in plan.dataset.notes),
         f"{plan.backbone.name} at {plan.preprocess.size} px, recipe {plan.recipe.name}, "
         f"{plan.device} in {plan.precision}, seed {plan.seed}",
     ]
     lines += [f"note: assumed {assumption}" for assumption in plan.assumptions]
     return [*lines, *(f"note: {warning}" for warning in warnings_of(plan))]
+
+
+def describe_target(target: Target) -> str:
+    """Say in a few words what is to be learnt."""
+    if isinstance(target, ValueTarget):
+        spread = ", ".join(
+            f"{column} {mean:.4g} ± {std:.2g}"
+            for column, mean, std in zip(target.columns, target.mean, target.std, strict=True)
+        )
+        return f"{target.name}: {spread}"
+    what = "classes" if target.kind == "class" else "labels"
+    return f"{target.name}: {len(target.classes)} {what}"
+
+
+def limit_train(dataset: Dataset, count: int | None, seed: int) -> Dataset:
+    """Keep some of the training samples, chosen by the seed."""
+    if count is None or count >= len(dataset.train):
+        return dataset
+    order = np.random.default_rng(derive_seed(seed, "limit")).permutation(len(dataset.train))
+    kept = dataset.train.select(np.sort(order[:count]))
+    note = f"training on {count} of {len(dataset.train)} samples"
+    splits = {**dataset.splits, "train": kept}
+    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
 
 
 def warnings_of(plan: Plan) -> list[str]:

@@ -1,60 +1,39 @@
-"""A small plan that trains in seconds."""
+"""A few pictures, and small plans on them that train in seconds."""
 
 import pytest
-import torch
 
-from zoo.backbones.network import build_network
-from zoo.data.folder import open_dataset
-from zoo.model import ClassTarget, ModelConfig
-from zoo.progress import Silence
-from zoo.recipes import DescendPhase, Recipe, SolvePhase
-from zoo.run import Run
-from zoo.training.context import Training
-from zoo.training.interruption import StopFlag
-from zoo.training.plan import Plan
+from tests.conftest import make_photos
+from tests.zoo.training.small_runs import DESCEND, SOLVE, begin, plan_of, recipe_of
+from zoo.data.folder import open_folder
+from zoo.recipes import DescendPhase
 
-RECIPE = Recipe(
-    name="small",
-    summary="Two phases of a few steps",
-    phases=(
-        SolvePhase(strengths=(0.1, 0.01)),
-        DescendPhase(train="all", epochs=2, lr=1e-3, layer_decay=0.8, warmup=0.2),
-    ),
-    batch_size=6,
-)
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
+    """18 training and 6 validation pictures of three classes; not to be changed."""
+    return open_folder(make_photos(tmp_path_factory.mktemp("few") / "photos"))
 
 
 @pytest.fixture
-def plan(photos, backbone):
-    return Plan(
-        backbone=backbone,
-        recipe=RECIPE,
-        preprocess=backbone.preprocess.at_size(32),
-        dataset=open_dataset(photos),
-        device=torch.device("cpu"),
-        precision="fp32",
-        workers=0,
-    )
+def plan(few):
+    """A solve phase, then two epochs of three steps."""
+    descent = DescendPhase(train="all", epochs=2, lr=1e-3, layer_decay=0.8, warmup=0.2)
+    return plan_of(recipe_of(SOLVE, descent), few)
 
 
 @pytest.fixture
 def training(plan, tmp_path):
-    """A run that has not begun, with random weights."""
-    (tmp_path / "run").mkdir()
-    config = ModelConfig(
-        backbone=plan.backbone,
-        preprocess=plan.preprocess,
-        target=ClassTarget(classes=plan.dataset.classes),
-        data_fingerprint=plan.dataset.fingerprint,
-        recipe=plan.recipe.name,
-        pretrained=False,
-        zoo_version="0",
-    )
-    return Training(
-        run=Run(tmp_path / "run"),
-        plan=plan,
-        network=build_network(plan.backbone, 3),
-        config=config,
-        progress=Silence(),
-        stop=StopFlag(),
-    )
+    """A run of it that has not begun, with random weights."""
+    return begin(plan, tmp_path / "run")
+
+
+@pytest.fixture
+def descending(few, tmp_path):
+    """A run of gradient descent alone that has not begun."""
+    return begin(plan_of(recipe_of(DESCEND), few), tmp_path / "run")
+
+
+@pytest.fixture
+def _look_at_every_step(monkeypatch):
+    """Let signals and the clock be seen after each step instead of every tenth."""
+    monkeypatch.setattr("zoo.training.descent._LOOK_EVERY", 1)

@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from zoo.errors import DamagedFileError
-from zoo.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from zoo.training.checkpoint import (
+    Checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -15,7 +20,7 @@ def checkpoint(step: int) -> Checkpoint:
         phase=1,
         step=step,
         network={"w": torch.full((4,), float(step))},
-        optimizer={"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": []},
+        phase_state={"optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}}},
         epoch_loss=0.5,
         images=10,
         seconds={"descend 1": 2.0},
@@ -23,6 +28,9 @@ def checkpoint(step: int) -> Checkpoint:
 
 
 def test_nothing_was_saved_yet(tmp_path):
+    assert load_checkpoint(tmp_path) is None
+    (tmp_path / "step-0-0000001-cut.pt").write_bytes(b"killed before the pointer was written")
+    assert not has_checkpoint(tmp_path)
     assert load_checkpoint(tmp_path) is None
 
 
@@ -32,6 +40,7 @@ def test_the_last_checkpoint_comes_back_and_the_older_is_gone(tmp_path):
     found = load_checkpoint(tmp_path)
     assert found is not None
     assert found.step == 2
+    assert torch.equal(found.phase_state["optimizer"]["state"][0]["exp_avg"], torch.ones(2))
     torch.testing.assert_close(found.network["w"], torch.full((4,), 2.0), rtol=0, atol=0)
     assert len(list(tmp_path.glob("*.pt"))) == 1
 
@@ -79,7 +88,7 @@ save_checkpoint(pathlib.Path(sys.argv[1]), checkpoint(int(sys.argv[3])))
         "import torch\nfrom zoo.training.checkpoint import Checkpoint\n"
         "def checkpoint(step):\n"
         "    return Checkpoint(phase=1, step=step, network={'w': torch.full((4,), float(step))},"
-        " optimizer=None, epoch_loss=0.0, images=0, seconds={})\n"
+        " phase_state=None, epoch_loss=0.0, images=0, seconds={})\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), str(call), str(step)],

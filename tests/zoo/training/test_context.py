@@ -3,6 +3,7 @@ import signal
 import pytest
 import torch
 
+from zoo.data.loading import load_prepared
 from zoo.errors import RunInterruptedError
 from zoo.training.checkpoint import load_checkpoint
 
@@ -10,12 +11,13 @@ from zoo.training.checkpoint import load_checkpoint
 def test_a_saved_moment_can_be_continued_from(training):
     training.images = 7
     training.lap("descend 0")
-    training.save(1, 3, epoch_loss=0.25)
+    training.save(1, 3, phase_state={"step": 7}, epoch_loss=0.25)
     saved = {name: value.clone() for name, value in training.network.state_dict().items()}
     with torch.no_grad():
-        training.network.head.weight.zero_()
+        training.network.heads["label"].last.weight.zero_()
     checkpoint = load_checkpoint(training.run.checkpoints)
     assert (checkpoint.phase, checkpoint.step, checkpoint.epoch_loss) == (1, 3, 0.25)
+    assert checkpoint.phase_state == {"step": 7}
     training.images = 0
     training.continue_from(checkpoint)
     assert training.images == 7
@@ -43,3 +45,21 @@ def test_a_stop_names_the_command_that_goes_on(training):
     with pytest.raises(RunInterruptedError) as caught:
         training.stop_if_asked()
     assert f"zoo finetune --resume --output {training.run.path}" in caught.value.hint
+
+
+def test_outputs_of_a_split_are_those_of_its_samples_in_their_order(training):
+    alone = load_prepared(
+        training.plan.dataset.train.paths, training.plan.preprocess, batch_size=1, workers=0
+    )
+    training.network.eval()
+    with torch.no_grad():
+        expected = torch.cat([training.network(b.pixel_values)["label"] for b in alone])
+    # Convolutions of a batch sum in another order than those of one image.
+    found = training.outputs("train")["label"]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_log_line_is_one_line_of_json(training):
+    training.log({"step": 1})
+    training.log({"step": 2})
+    assert training.run.metrics_log.read_text() == '{"step": 1}\n{"step": 2}\n'

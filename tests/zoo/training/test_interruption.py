@@ -13,8 +13,13 @@ def test_the_first_signal_sets_the_flag_and_the_advice_follows(number):
     with stop_on_signals() as stop:
         os.kill(os.getpid(), number)
         with pytest.raises(RunInterruptedError, match=number.name) as caught:
-            stop.raise_if_set("do this next")
+            stop.leave("do this next")
     assert caught.value.hint == "do this next"
+
+
+def test_a_process_that_got_no_signal_says_that_another_one_did():
+    with stop_on_signals() as stop, pytest.raises(RunInterruptedError, match="another process"):
+        stop.leave("")
 
 
 def test_the_second_interrupt_acts_at_once():
@@ -36,10 +41,9 @@ def test_another_thread_is_left_alone():
 
     def work():
         with stop_on_signals() as stop:
-            stop.raise_if_set("")
-            raised.append(False)
+            raised.append(stop.signal)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert raised == [False]
+    assert raised == [None]

@@ -1,19 +1,18 @@
-import json
 import shutil
 
-import torch
+import pytest
 
+from tests.zoo.training.small_runs import begin, changed, log_of, state
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import run_phases
 
 
 def test_phases_follow_each_other_and_the_log_tells(training):
     run_phases(training)
-    lines = [json.loads(line) for line in training.run.metrics_log.read_text().splitlines()]
-    assert [(line["phase"], line["kind"]) for line in lines] == [
-        (0, "solve"),
-        (1, "descend"),
-        (1, "descend"),
+    assert [(line["phase"], line["kind"], line["step"]) for line in log_of(training.run)] == [
+        (0, "solve", 0),
+        (1, "descend", 3),
+        (1, "descend", 6),
     ]
     assert load_checkpoint(training.run.checkpoints).phase == 2
     assert training.images == 18 * 3
@@ -22,27 +21,25 @@ def test_phases_follow_each_other_and_the_log_tells(training):
 
 def test_a_finished_checkpoint_repeats_nothing(training):
     run_phases(training)
-    done = {name: value.clone() for name, value in training.network.state_dict().items()}
-    images = training.images
+    done, images = state(training.network), training.images
     run_phases(training)
-    torch.testing.assert_close(dict(training.network.state_dict()), done, rtol=0, atol=0)
+    assert not changed(done, state(training.network))
     assert training.images == images
 
 
-def test_lines_of_steps_that_are_taken_again_are_dropped(training, tmp_path):
+def test_lines_of_steps_that_are_taken_again_are_dropped(training, plan):
     run_phases(training)
-    log = training.run.metrics_log
-    before = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    before = [line["step"] for line in log_of(training.run)]
     shutil.rmtree(training.run.checkpoints)
-    training.seconds.clear()
-    run_phases(training)
-    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == before
+    run_phases(begin(plan, training.run.path))
+    assert [line["step"] for line in log_of(training.run)] == before
 
 
-def test_a_line_torn_by_a_kill_does_not_stop_the_resumed_run(training):
+@pytest.mark.parametrize("cut", [1, 20])
+def test_a_line_torn_by_a_kill_does_not_stop_the_resumed_run(training, cut):
     run_phases(training)
     log = training.run.metrics_log
     whole = log.read_text()
-    log.write_text(whole[: len(whole) - 20])
+    log.write_text(whole[:-cut])
     run_phases(training)
-    assert log.read_text().splitlines() == whole.splitlines()[:2]
+    assert log.read_text().splitlines() == whole.splitlines()[: 3 if cut == 1 else 2]

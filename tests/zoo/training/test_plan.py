@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.zoo.training.small_runs import DESCEND, RESNET, SOLVE, VIT, entry, recipe_of
 from zoo.errors import RecipeError
-from zoo.recipes import Augment
+from zoo.recipes import AfterFrozen, Augment, HeadRecipe, Lora, TopStages
 from zoo.registry.files import built_in_registry
-from zoo.training.plan import Settings, adapt_preprocess, adapt_recipe
+from zoo.training.plan import Settings, adapt_preprocess, adapt_recipe, unfold
 
 RECIPES = built_in_registry().recipes
 
@@ -28,7 +29,7 @@ def test_seed_zero_is_a_seed(backbone):
 
 
 def test_a_setting_that_the_recipe_has_no_use_for_is_refused(backbone):
-    with pytest.raises(RecipeError, match="to apply --epochs, --batch"):
+    with pytest.raises(RecipeError, match="to apply --batch-size, --epochs"):
         adapt_recipe(RECIPES["linear-probe"], backbone, Settings(epochs=3, batch_size=4))
 
 
@@ -80,3 +81,61 @@ def test_training_images_of_a_fixed_network_keep_its_size(plan):
     vit = built_in_registry().backbone("vit_b_16")
     fixed = replace(plan, backbone=vit, preprocess=vit.preprocess, recipe=RECIPES["finetune"])
     assert fixed.train_preprocess.size == 224
+
+
+def test_training_images_keep_their_size_where_features_are_flattened(plan):
+    recipe = replace(
+        plan.recipe, head=HeadRecipe(features="flattened"), augment=Augment(size_ratio=0.5)
+    )
+    flat = replace(plan, recipe=recipe, preprocess=plan.backbone.preprocess.at_size(96))
+    assert flat.train_preprocess.size == 96
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        ("all", ["4", "34", "234", "1234", "s1234"]),
+        (TopStages(top=2), ["4", "34"]),
+        (AfterFrozen(freeze=2), ["4", "34", "234"]),
+        (("stage1", "stage3"), ["3", "13"]),
+    ],
+    ids=str,
+)
+def test_gradual_phases_unfold_from_the_top_a_stage_at_a_time(train, expected):
+    phase = replace(DESCEND, gradual=True, train=train, lr=0.5)
+    solve, *phases = unfold((SOLVE, phase), entry(RESNET))
+    assert solve == SOLVE
+    short = ["".join(name.removeprefix("stage")[0] for name in p.train) for p in phases]
+    assert short == expected
+    assert all(replace(p, gradual=True, train=train) == phase for p in phases)
+
+
+def test_a_recipe_that_is_not_gradual_stays_as_it_is():
+    assert unfold((SOLVE, DESCEND), entry(RESNET)) == (SOLVE, DESCEND)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"train": "head"}, {"parameters": "biases"}, {"parameters": "norms"}], ids=str
+)
+def test_low_rank_updates_of_nothing_or_beside_something_are_refused(fields):
+    recipe = recipe_of(replace(DESCEND, lora=Lora(), **fields))
+    with pytest.raises(RecipeError, match="low-rank updates need stages"):
+        adapt_recipe(recipe, entry(VIT), Settings())
+
+
+@pytest.mark.parametrize("head", [HeadRecipe(hidden=(8,)), HeadRecipe(features="flattened")])
+def test_a_head_that_cannot_be_solved_is_refused(head):
+    with pytest.raises(RecipeError, match="solves its heads, which then have to be linear"):
+        adapt_recipe(recipe_of(SOLVE, DESCEND, head=head), entry(RESNET), Settings())
+    assert adapt_recipe(recipe_of(DESCEND, head=head), entry(RESNET), Settings()).head == head
+
+
+def test_named_settings_and_other_changes_come_together():
+    settings = Settings(epochs=3, changes={"mixup": 0.2, "lr": 0.3})
+    assert settings.recipe_changes == {"epochs": 3, "mixup": 0.2, "lr": 0.3}
+
+
+def test_a_gradual_phase_without_stages_is_refused_instead_of_left_out():
+    recipe = recipe_of(SOLVE, replace(DESCEND, gradual=True, train="head"))
+    with pytest.raises(RecipeError, match="a gradual phase needs stages to thaw"):
+        adapt_recipe(recipe, entry(RESNET), Settings())

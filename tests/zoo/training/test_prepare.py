@@ -6,26 +6,17 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from tests.zoo.training.small_runs import Heard, three_targets
 from zoo.backbones.network import build_network
 from zoo.errors import BrokenRegistryError, RunError, UnknownBackboneError, WeightsError
 from zoo.model import load_config
-from zoo.progress import Silence
 from zoo.registry import Lock, Weights, load_registry, to_data
-from zoo.training.finetune import finetune, resume
+from zoo.training.finetune import finetune
 from zoo.training.plan import Settings
-from zoo.training.prepare import default_name
+from zoo.training.prepare import default_name, describe_target, limit_train
+from zoo.training.resume import resume
 
-QUICK = Settings(recipe="linear-probe", img_size=32, device="cpu", workers=0)
-
-
-class Heard(Silence):
-    """A progress listener that remembers the notes."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
+QUICK = Settings(recipe="linear-probe", img_size=32, device="cpu", workers=0, cache=None)
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def saved(tmp_path):
     facts = network.pretrained_cfg | {
         "num_classes": 4,
         "license": "cc-by-nc-4.0",
-        "crop_mode": "squash",
+        "crop_mode": "border",
     }
     config = {"architecture": "resnet10t", "num_classes": 4, "pretrained_cfg": facts}
     folder = tmp_path / "saved"
@@ -60,14 +51,14 @@ def test_a_folder_is_a_backbone_whose_weights_the_run_starts_from(saved, photos)
 def test_the_run_records_origin_identity_and_what_was_assumed(saved, photos):
     record = finetune(str(saved), photos, QUICK).read()
     assert record.origin == str(saved)
-    assert any("squash" in assumption for assumption in record.assumptions)
+    assert any("border" in assumption for assumption in record.assumptions)
     assert len(record.backbone.weights.sha256) == 64
     assert record.backbone.weights.bytes == (saved / "model.safetensors").stat().st_size
 
 
 def test_what_was_assumed_travels_with_the_model(saved, photos):
     first = finetune(str(saved), photos, QUICK, output=saved.parent / "first")
-    assert any("squash" in text for text in load_config(first.model_folder).assumptions)
+    assert any("border" in text for text in load_config(first.model_folder).assumptions)
     second = finetune(str(first.path), photos, QUICK, output=saved.parent / "second")
     assert second.read().assumptions == first.read().assumptions
 
@@ -100,12 +91,12 @@ def test_a_run_is_resumed_although_the_folder_it_came_from_is_gone(saved, photos
     with pytest.raises(WeightsError, match="cannot be resumed") as caught:
         resume(run.path)
     assert "put the weights back" in caught.value.hint
-    network = build_network(run.read().backbone, 3)
+    network = build_network(run.read().backbone, {"label": 3})
     checkpoint = Checkpoint(
         phase=1,
         step=0,
         network=network.state_dict(),
-        optimizer=None,
+        phase_state=None,
         epoch_loss=0.0,
         images=0,
         seconds={},
@@ -132,7 +123,7 @@ def test_a_licence_that_forbids_commerce_is_said_and_travels_with_the_model(save
     assert "cc-by-nc-4.0" in note
     assert "must not be used commercially" in note
     assert f"note: {note}" in heard.notes
-    assert any("squash" in said for said in heard.notes)
+    assert any("border" in said for said in heard.notes)
 
 
 def test_the_licence_is_inherited_by_whatever_is_trained_from_the_result(saved, photos):
@@ -146,10 +137,10 @@ def test_the_licence_is_inherited_by_whatever_is_trained_from_the_result(saved, 
 
 def test_random_weights_are_under_nobodys_licence_and_are_said_loudly(photos):
     heard = Heard()
-    entry = replace(load_registry().backbone("resnet18"))
+    entry = replace(load_registry().backbone("efficientnet_lite0"))
     registry = replace(load_registry(), backbones={entry.name: entry})
     settings = replace(QUICK, recipe="finetune", epochs=1, pretrained=False)
-    run = finetune("resnet18", photos, settings, registry=registry, progress=heard)
+    run = finetune("efficientnet_lite0", photos, settings, registry=registry, progress=heard)
     assert any("RANDOM WEIGHTS" in note for note in heard.notes)
     again = finetune(str(run.path), photos, QUICK, output=photos.parent / "again")
     weights = again.read().backbone.weights
@@ -157,10 +148,10 @@ def test_random_weights_are_under_nobodys_licence_and_are_said_loudly(photos):
 
 
 def test_an_entry_without_weights_trains_from_random_ones(photos):
-    entry = replace(load_registry().backbone("resnet18"), weights=Weights(source="none"))
+    entry = replace(load_registry().backbone("efficientnet_lite0"), weights=Weights(source="none"))
     registry = replace(load_registry(), backbones={entry.name: entry})
     settings = replace(QUICK, recipe="finetune", epochs=1)
-    assert not finetune("resnet18", photos, settings, registry=registry).read().pretrained
+    assert not finetune("efficientnet_lite0", photos, settings, registry=registry).read().pretrained
 
 
 def test_the_first_use_of_weights_of_unknown_hash_is_recorded_and_said(saved, photos, tmp_path):
@@ -210,3 +201,24 @@ def test_a_run_from_a_folder_is_resumed_by_the_same_words(saved, photos):
 )
 def test_a_run_is_named_after_what_the_backbone_is_called(name, expected, photos):
     assert default_name(name, photos) == expected
+
+
+def test_targets_are_described_by_what_there_is_to_learn(few):
+    label, tags, size = three_targets(few).targets
+    assert describe_target(label) == "label: 3 classes"
+    assert describe_target(tags) == "tags: 2 labels"
+    assert describe_target(size).startswith("size: size 10")
+    assert " ± " in describe_target(size)
+
+
+def test_fewer_samples_are_chosen_by_the_seed_and_keep_their_truths(few):
+    first, again, other = (limit_train(few, 7, seed).train for seed in (1, 1, 2))
+    assert first.files.tolist() == again.files.tolist() != other.files.tolist()
+    kinds = [few.targets[0].classes[at] for at in first.truths["label"]]
+    assert [str(file).split("/")[0] for file in first.files] == kinds
+    assert len(first) == 7
+
+
+def test_a_limit_beyond_what_there_is_changes_nothing(few):
+    assert limit_train(few, 18, 0) is few
+    assert limit_train(few, None, 0) is few

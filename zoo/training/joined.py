@@ -1,0 +1,103 @@
+"""Network and loss as one module, which all processes train together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.backbones.network import Network
+from zoo.data.dataset import Samples
+from zoo.targets import is_known
+from zoo.training.context import Training
+from zoo.training.objective import Objective
+from zoo.training.plan import Plan
+
+
+class Trained(nn.Module):
+    """Images to the loss of a step."""
+
+    def __init__(self, network: nn.Module, objective: Objective, autocast: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self._autocast = autocast
+
+    def forward(self, pixels: Tensor, *rows: Any, **mixing: Any) -> Tensor:
+        """Compute the loss of some rows; see `Objective.forward`."""
+        with self._autocast():
+            outputs = self.network(pixels)
+        loss: Tensor = self.objective(outputs, *rows, **mixing)
+        return loss
+
+
+def join(training: Training, objective: Objective) -> nn.Module:
+    """Make one module of network and loss, whose gradients are means over all processes.
+
+    On GPUs a batch's statistics are those of all processes' images (SyncBatchNorm). The CPU has
+    no such thing: there each process normalises its own images, and the first one's running
+    statistics are kept.
+    """
+    network, plan, processes = training.network, training.plan, training.processes
+    forward: Any = torch.compile(network) if plan.compile else network
+    trained = Trained(forward, objective, processes.accelerator.autocast)
+    if processes.count == 1:
+        return trained
+    network.eval()
+    if plan.device.type == "cuda":
+        network.body = synchronise_batch_norm(network.body)
+    rests = may_rest(objective, plan.dataset.train) or has_idle_parameters(network, plan)
+    module = processes.join(trained, leaves_some_out=rests)
+    if not plan.compile:
+        _rehearse(module, objective, plan)
+    return module
+
+
+def synchronise_batch_norm(body: nn.Module) -> nn.Module:
+    """Let BatchNorm layers that train see the images of all processes; no tensor is renamed."""
+    from timm.layers.norm_act import convert_sync_batchnorm  # knows timm's own layers too
+
+    synchronised: nn.Module = convert_sync_batchnorm(body)  # type: ignore[no-untyped-call]
+    return synchronised
+
+
+def may_rest(objective: Objective, train: Samples) -> bool:
+    """Tell whether a step may know nothing of a target, whose head and weight then rest."""
+    missing = any(not is_known(torch.from_numpy(truth)).all() for truth in train.truths.values())
+    return objective.weights is not None and missing
+
+
+def has_idle_parameters(network: Network, plan: Plan) -> bool:
+    """Tell whether some of what trains has no part in the outputs.
+
+    Args:
+        network: In evaluation mode, which one image suffices for.
+        plan: Names the size of the image.
+    """
+    trained = [value for value in network.parameters() if value.requires_grad]
+    outputs = [output.sum() for output in network(_nothing(plan)).values()]
+    gradients = torch.autograd.grad(outputs, trained, allow_unused=True)
+    return any(gradient is None for gradient in gradients)
+
+
+def _rehearse(module: nn.Module, objective: Objective, plan: Plan) -> None:
+    """Let the exchange of gradients find the order that it keeps, before the first step.
+
+    It does so after one backward pass. More than two processes add in another order from then
+    on, and a resumed run would begin to do so at another step.
+    """
+    truths = {
+        name: torch.from_numpy(truth[:1]).to(plan.device)
+        for name, truth in plan.dataset.train.truths.items()
+    }
+    loss = module(_nothing(plan), truths, objective.count(truths))
+    (loss * 0).backward()
+    for parameter in module.parameters():
+        parameter.grad = None
+
+
+def _nothing(plan: Plan) -> Tensor:
+    """Make one black image, [1, 3, size, size]."""
+    size = plan.train_preprocess.size
+    return torch.zeros(1, 3, size, size, device=plan.device)

@@ -1,0 +1,95 @@
+"""Multinomial logistic regression: one of several exclusive classes a sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.training.probe.folds import deal, keep
+from zoo.training.probe.objective import Loss
+from zoo.training.probe.path import fit_path
+from zoo.training.probe.result import Probe
+
+
+def fit_class_probe(
+    features: Tensor,
+    truth: Tensor,
+    num_classes: int,
+    *,
+    strengths: Sequence[float],
+    folds: int,
+    seed: int,
+    class_weights: Tensor | None = None,
+) -> Probe:
+    """Choose the L2 strength by cross-validated log loss, then solve on everything.
+
+    A class without a sample has no solution: its bias would fall for ever. It gets weights of
+    0 and the bias that half a sample would have earned it.
+
+    Args:
+        features: float32 [N, D].
+        truth: int64 [N] in [0, num_classes), -1 = missing: the sample is left out.
+        num_classes: Rows of the head.
+        strengths: Candidates, above 0.
+        folds: Parts of the cross-validation, made class by class.
+        seed: Of the parts.
+        class_weights: float [num_classes], above 0: what a sample of each class counts for, in
+            training and among the held-out; losses are weighted means.
+
+    Raises:
+        DataError: No sample has a known class.
+    """
+    features, truth = keep(features, truth, truth >= 0)
+    kind = _Classes(num_classes=num_classes, class_weights=class_weights)
+    probe = fit_path(kind, features, truth, _parts(truth, folds, seed), strengths)
+    return replace(probe, bias=_with_absent_classes(probe, features))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Classes:
+    """Cross-entropy over the classes that occur."""
+
+    num_classes: int
+    class_weights: Tensor | None
+
+    def start(self, truth: Tensor) -> Tensor:
+        """All classes alike, but -inf, a probability of 0, for one without a sample."""
+        bias = torch.full((self.num_classes,), -torch.inf)
+        bias[truth] = 0.0
+        return bias
+
+    def training_loss(self, truth: Tensor, dtype: torch.dtype) -> Loss:
+        weights = None if self.class_weights is None else self.class_weights.to(dtype)
+        return lambda logits: F.cross_entropy(logits, truth, weights)
+
+    def held_out_loss(self, logits: Tensor, truth: Tensor) -> tuple[float, float]:
+        if self.class_weights is None:
+            return F.cross_entropy(logits, truth, reduction="sum").item(), len(truth)
+        weights = self.class_weights.to(logits.dtype)
+        total = F.cross_entropy(logits, truth, weights, reduction="sum")
+        return total.item(), weights[truth].sum().item()
+
+
+def _parts(truth: Tensor, folds: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Deal out class by class.
+
+    A held-out sample whose class has no other sample is left out: no strength could have
+    learnt it.
+    """
+    for train, test in deal(truth, folds, seed):
+        known = test[torch.isin(truth[test], truth[train])]
+        if len(known):
+            yield train, known
+
+
+def _with_absent_classes(probe: Probe, features: Tensor) -> Tensor:
+    """Give each class that no sample has half a sample's worth of probability over all."""
+    absent = probe.bias.isneginf()
+    others = F.linear(features, probe.weight, probe.bias).logsumexp(dim=1)
+    half_a_sample = math.log(0.5) - (-others).logsumexp(dim=0)
+    return torch.where(absent, half_a_sample, probe.bias)

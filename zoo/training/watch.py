@@ -1,0 +1,80 @@
+"""The training loss as it is seen: means for the user, and a stop where it is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from zoo.errors import RecipeError
+from zoo.training.augment import Place
+from zoo.training.context import Training
+
+
+class LossWatch:
+    """The losses of an epoch, looked at now and then: a look waits for the device."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.epoch_loss = 0.0
+        """Sum of the losses of the epoch's steps that were looked at."""
+        self._steps = 0
+        self._unseen: list[Tensor] = []
+        self._places: list[Sequence[Place]] = []
+        self._last_saved = 0
+
+    def note(self, loss: Tensor, step: Sequence[Place]) -> None:
+        """Hear a step's loss, or this process's part of it."""
+        self._unseen.append(loss)
+        self._places.append(step)
+
+    def look(self, reached: int) -> float:
+        """Return the mean loss of the epoch so far.
+
+        Args:
+            reached: Steps taken in the phase.
+
+        Raises:
+            RecipeError: A loss is not finite; names the step, its samples and the checkpoint.
+        """
+        if self._unseen:
+            losses = torch.stack(self._unseen).double()
+            if self.training.processes.count > 1:
+                losses = self.training.processes.accelerator.reduce(losses, reduction="sum")
+            values = losses.tolist()
+            first = reached - len(values)
+            for at, value in enumerate(values):
+                if not math.isfinite(value):
+                    step, places = first + at + 1, self._places[at]
+                    self.training.processes.agree(partial(self._refuse, value, step, places))
+            self.epoch_loss += sum(values)
+            self._steps += len(values)
+            self._unseen.clear()
+            self._places.clear()
+        return self.epoch_loss / max(1, self._steps)
+
+    def begin_epoch(self) -> None:
+        """Forget the epoch before."""
+        self.epoch_loss, self._steps = 0.0, 0
+
+    def continue_from(self, epoch_loss: float, steps: int, *, reached: int) -> None:
+        """Take up an epoch in its course, after so many steps of it."""
+        self.epoch_loss, self._steps, self._last_saved = epoch_loss, steps, reached
+
+    def saved(self, reached: int) -> None:
+        """Hear that a checkpoint was written."""
+        self._last_saved = reached
+
+    def _refuse(self, value: float, step: int, places: Sequence[Place]) -> NoReturn:
+        train = self.training.plan.dataset.train
+        names = ", ".join(str(train.files[index]) for _, index in places[:8])
+        more = f" and {len(places) - 8} more" if len(places) > 8 else ""
+        raise RecipeError(
+            f"the loss became {value} at step {step}, on {names}{more}; the checkpoint of step "
+            f"{self._last_saved} in {self.training.run.checkpoints} is still good",
+            hint="look at these samples, or start again with a lower --lr or with --clip-norm 1",
+        )
