@@ -1,7 +1,7 @@
 """From a trained network to an ONNX file that is proved to be that network."""
 
-from export.classifier import open_classifier
 from export.convert import Evidence, export_model, gather_evidence, verify_model
+from export.open import open_predictor
 from export.verification import Verification
 
 __all__ = [
@@ -9,6 +9,6 @@ __all__ = [
     "Verification",
     "export_model",
     "gather_evidence",
-    "open_classifier",
+    "open_predictor",
     "verify_model",
 ]

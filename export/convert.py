@@ -12,14 +12,16 @@ from export.graph import OPSET, export_graph
 from export.samples import NUM_SAMPLES, choose_samples
 from export.verification import Verification
 from export.verify import verify
-from zoo.data.dataset import Sample
-from zoo.data.folder import open_labelled
+from zoo.data.dataset import Samples
+from zoo.data.open import DataSettings, open_labelled
+from zoo.data.record import require_unchanged
 from zoo.errors import RunError
 from zoo.manifest import recorded_sha256, update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
-from zoo.run import Run, require_unchanged
+from zoo.run import Run
 from zoo.storage import read_json, sha256_of, write_bytes
+from zoo.targets import Metrics, Target
 
 ONNX_FILE = Path("onnx", "model.onnx")
 FAILED_FILE = Path("onnx", "model.failed.onnx")
@@ -30,34 +32,46 @@ REPORT_FILE = Path("onnx", "verification.json")
 class Evidence:
     """Labelled images to verify on."""
 
-    samples: tuple[Sample, ...]
-    recorded_top1: float | None
+    samples: Samples
+    recorded: Metrics | None
     """What training measured, where these are all the images that it measured on."""
 
 
 def gather_evidence(
-    run: Run | None, data: Path | None, classes: Sequence[str], count: int = NUM_SAMPLES
+    run: Run | None,
+    data: Path | None,
+    targets: Sequence[Target],
+    count: int = NUM_SAMPLES,
+    *,
+    settings: DataSettings | None = None,
 ) -> Evidence:
-    """Choose labelled images: of a folder if one is given, else of the run's validation split.
+    """Choose labelled images: of other data if some is given, else of the run's validation split.
+
+    Args:
+        run: The run that the model belongs to, if any.
+        data: Labelled images of the same targets.
+        targets: What the model answers.
+        count: How many images to choose at most.
+        settings: How the other data is to be read.
 
     Raises:
         DataError: The images are gone, have changed, or are of other classes.
-        RunError: There is neither a run nor a folder.
+        RunError: There is neither a run nor other data.
     """
     if data is not None:
-        samples = open_labelled(data, classes)
-        return Evidence(samples=choose_samples(samples, count), recorded_top1=None)
+        samples = open_labelled(data, targets, settings)
+        return Evidence(samples=choose_samples(samples, count), recorded=None)
     if run is None:
         raise RunError(
             "a model folder alone has no images to verify on",
-            hint="name a folder with one sub-folder a class: --data FOLDER",
+            hint="name labelled images of the same kind as it was trained on: --data DATA",
         )
     samples = run.read_dataset().validation
     chosen = choose_samples(samples, count)
     require_unchanged(chosen)
-    metrics = run.read().metrics.get("validation")
-    whole = len(chosen) == len(samples) and metrics is not None
-    return Evidence(samples=chosen, recorded_top1=metrics.top1 if metrics and whole else None)
+    whole = len(chosen) == len(samples)
+    recorded = run.read().metrics.get("validation") if whole else None
+    return Evidence(samples=chosen, recorded=recorded)
 
 
 def export_model(
@@ -99,7 +113,7 @@ def export_model(
         content,
         evidence.samples,
         file=ONNX_FILE.name,
-        recorded_top1=evidence.recorded_top1,
+        recorded=evidence.recorded,
         workers=workers,
         progress=listener,
     )
@@ -138,7 +152,7 @@ def verify_model(
         evidence.samples,
         file=path.name,
         recorded_sha256=recorded_sha256(folder, ONNX_FILE.as_posix()),
-        recorded_top1=evidence.recorded_top1,
+        recorded=evidence.recorded,
         workers=workers,
         progress=progress,
     )

@@ -1,12 +1,11 @@
-"""A trained network as an ONNX graph: names, axes, opset, metadata, reproducible bytes."""
+"""A trained network as an ONNX graph: names, axes, opset, reproducible bytes."""
 
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,16 +13,31 @@ from tempfile import TemporaryDirectory
 import onnx
 import onnx_ir.passes.common as passes
 import torch
+from torch import Tensor, nn
 
+from export.interface import BATCH, INPUT, name_outputs
+from export.metadata import describe
 from zoo.errors import ExportError
-from zoo.model import TrainedModel, weights_sha256
+from zoo.model import TrainedModel
 
-INPUT, OUTPUT, BATCH = "pixel_values", "logits", "batch_size"
 OPSET = 20
 """Default opset: the first with a native Gelu, and read by ONNX Runtime since 1.17."""
 
 _TRACED_BATCH = 3
 """Not 1, which the exporter takes for a constant; and a size that no check uses again."""
+
+
+class _InOrder(nn.Module):
+    """A network that answers with a tuple, in the order of its targets."""
+
+    def __init__(self, network: nn.Module, targets: Sequence[str]) -> None:
+        super().__init__()
+        self.network = network
+        self._targets = targets
+
+    def forward(self, pixel_values: Tensor) -> tuple[Tensor, ...]:
+        answers = self.network(pixel_values)
+        return tuple(answers[name] for name in self._targets)
 
 
 def export_graph(model: TrainedModel, folder: Path, *, opset: int = OPSET) -> bytes:
@@ -41,17 +55,18 @@ def export_graph(model: TrainedModel, folder: Path, *, opset: int = OPSET) -> by
         ExportError: The exporter refuses the network.
     """
     network = copy.deepcopy(model.network).cpu().float().eval()
+    outputs = name_outputs(model.targets)
     size = model.preprocess.size
     example = torch.zeros(_TRACED_BATCH, 3, size, size)
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
-                network,
+                _InOrder(network, list(outputs)),
                 (example,),
                 dynamo=True,
                 dynamic_shapes=({0: BATCH},),
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=list(outputs.values()),
                 opset_version=opset,
                 verbose=False,
             )
@@ -63,6 +78,8 @@ def export_graph(model: TrainedModel, folder: Path, *, opset: int = OPSET) -> by
         ) from cause
     assert program is not None
     passes.ClearMetadataAndDocStringPass()(program.model)
+    # A target may be called `linear`, as the exporter calls what such a layer computes.
+    passes.NameFixPass()(program.model)
     for value in program.model.graph.inputs:
         value.metadata_props.clear()
     with TemporaryDirectory() as place:
@@ -73,34 +90,6 @@ def export_graph(model: TrainedModel, folder: Path, *, opset: int = OPSET) -> by
     onnx.helper.set_model_props(proto, describe(model, folder))
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
-
-
-def describe(model: TrainedModel, folder: Path) -> dict[str, str]:
-    """Collect what an ONNX file says about itself, by documented key."""
-    config = model.config
-    facts: Mapping[str, object] = {
-        "zoo.format": 1,
-        "zoo.task": "image-classification",
-        "zoo.labels": config.target.classes,
-        "zoo.preprocess": {
-            "channels": "RGB",
-            "resize": config.preprocess.resize,
-            "size": config.preprocess.size,
-            "interpolation": config.preprocess.interpolation,
-            "antialias": True,
-            "mean": config.preprocess.mean,
-            "std": config.preprocess.std,
-        },
-        "zoo.backbone": config.backbone.name,
-        "zoo.weights_license": config.backbone.weights.license,
-        "zoo.weights_sha256": weights_sha256(folder),
-        "zoo.data_fingerprint": config.data_fingerprint,
-        "zoo.version": config.zoo_version,
-    }
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in sorted(facts.items())
-    }
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from zoo.data.dataset import Sample
+from zoo.data.dataset import Samples
 from zoo.data.loading import load_prepared
 from zoo.errors import UnreadableImagesError
 from zoo.inputs.contract import Preprocess
@@ -38,14 +37,14 @@ class Inputs:
         return min(len(self.names), self.num_edges + _NUM_FLOAT64)
 
 
-def choose_samples(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
-    """Choose `count` samples, or all, evenly over a split that is sorted by class."""
+def choose_samples(samples: Samples, count: int) -> Samples:
+    """Choose `count` samples, or all, evenly over a split, which may be sorted by class."""
     count = min(count, len(samples))
-    return tuple(samples[at * len(samples) // count] for at in range(count))
+    return samples.select([at * len(samples) // count for at in range(count)])
 
 
 def gather_inputs(
-    samples: Sequence[Sample], contract: Preprocess, workers: int, progress: Progress
+    samples: Samples, contract: Preprocess, workers: int, progress: Progress
 ) -> Inputs:
     """Decode the samples behind the edge inputs.
 
@@ -53,7 +52,7 @@ def gather_inputs(
         UnreadableImagesError: Samples that cannot be decoded.
     """
     edges = make_edge_inputs(contract)
-    paths = [sample.path for sample in samples]
+    paths = samples.paths
     images = [torch.stack(list(edges.values()))]
     progress.start("decode", len(paths))
     for batch in load_prepared(paths, contract, batch_size=32, workers=workers):

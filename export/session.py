@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,13 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from export.graph import INPUT, OUTPUT
+from export.interface import INPUT
+from export.metadata import read_preprocess, read_targets
 from zoo.errors import DamagedFileError, DeviceError, ExportError
+from zoo.evaluation import Outputs
 from zoo.hardware import resolve_device
 from zoo.inputs.contract import Preprocess
+from zoo.targets import Target
 
 _LOG_ERRORS_ONLY = 3
 
@@ -36,7 +38,7 @@ class NodePlacement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """An ONNX file opened on a device; a `Classifier`."""
+    """An ONNX file opened on a device; a `Predictor`."""
 
     session: onnxruntime.InferenceSession
     device: torch.device
@@ -49,30 +51,14 @@ class OnnxModel:
         return found
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names in the order of the logits, from the file's metadata."""
-        return tuple(self._read("zoo.labels"))
+    def targets(self) -> tuple[Target, ...]:
+        """What it answers, from the file's metadata."""
+        return tuple(read_targets(self.metadata).values())
 
     @property
     def preprocess(self) -> Preprocess:
         """What turns a file into the network's input, from the file's metadata."""
-        facts = self._read("zoo.preprocess")
-        return Preprocess(
-            size=facts["size"],
-            resize=facts["resize"],
-            interpolation=facts["interpolation"],
-            mean=tuple(facts["mean"]),
-            std=tuple(facts["std"]),
-        )
-
-    def _read(self, key: str) -> Any:
-        """Parse one entry of the metadata."""
-        if key not in self.metadata:
-            raise ExportError(
-                f"this ONNX file was not made by zoo: it has no {key} in its metadata",
-                hint="use a file that `zoo export` wrote",
-            )
-        return json.loads(self.metadata[key])
+        return read_preprocess(self.metadata)
 
     @property
     def tf32(self) -> bool:
@@ -85,17 +71,27 @@ class OnnxModel:
         """The providers that the session really has, the preferred one first."""
         return tuple(self.session.get_providers())
 
-    def logits(self, pixel_values: Tensor) -> Tensor:
-        """Map float32 images [B, 3, H, W] to float32 logits [B, C], both on the CPU."""
+    def outputs(self, pixel_values: Tensor) -> Outputs:
+        """Map float32 images [B, 3, H, W] to float32 outputs [B, K] by target, on the CPU."""
+        targets = read_targets(self.metadata)
+        found = self.run(list(targets), pixel_values)
+        return {target.name: found[name] for name, target in targets.items()}
+
+    def run(self, names: Sequence[str], pixel_values: Tensor) -> dict[str, Tensor]:
+        """Compute outputs of the graph by their names, on the CPU.
+
+        Raises:
+            ExportError: The graph has no such outputs, or does not take these images.
+        """
         images = np.ascontiguousarray(pixel_values.numpy())
         try:
-            (logits,) = self.session.run([OUTPUT], {INPUT: images})
+            found = self.session.run(list(names), {INPUT: images})
         except _RUNTIME_ERRORS as cause:
             raise ExportError(
                 f"ONNX Runtime cannot run the model on {tuple(images.shape)}: {cause}",
                 hint="`zoo verify` tells what else is wrong with the file",
             ) from cause
-        return torch.from_numpy(logits)
+        return {name: torch.from_numpy(value) for name, value in zip(names, found, strict=True)}
 
     def placement(self) -> NodePlacement:
         """Ask the session which provider each node was given to."""

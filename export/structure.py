@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
 
-from export.graph import BATCH, INPUT, OUTPUT
+from export.interface import BATCH, INPUT
+from export.metadata import read_preprocess, read_targets
 
 DOMAINS = frozenset({"", "ai.onnx"})
 """Operator sets that every runtime has."""
@@ -61,17 +61,19 @@ def _check_domains(proto: onnx.ModelProto) -> Finding:
 
 
 def _check_interface(proto: onnx.ModelProto, expected: dict[str, str]) -> Finding:
-    """Compare names, types and axes of input and output with what zoo promises."""
-    num_classes = len(json.loads(expected["zoo.labels"]))
-    size = json.loads(expected["zoo.preprocess"])["size"]
+    """Compare names, order, types and axes of input and outputs with what zoo promises."""
+    size = read_preprocess(expected).size
     inputs, outputs = (
         {value.name: _axes(value) for value in values}
         for values in (proto.graph.input, proto.graph.output)
     )
+    promised = {
+        output: [BATCH, target.num_outputs] for output, target in read_targets(expected).items()
+    }
     values = (*proto.graph.input, *proto.graph.output)
     passed = (
         inputs == {INPUT: [BATCH, 3, size, size]}
-        and outputs == {OUTPUT: [BATCH, num_classes]}
+        and list(outputs.items()) == list(promised.items())
         and all(v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for v in values)
     )
     return Finding(name="interface", passed=passed, detail=f"{inputs} -> {outputs}")
@@ -101,10 +103,10 @@ def _check_privacy(proto: onnx.ModelProto) -> Finding:
 
 
 def _check_metadata(proto: onnx.ModelProto, expected: dict[str, str]) -> Finding:
-    """Compare labels, preprocessing and the weights' hash with the model folder's."""
+    """Compare targets, preprocessing and the weights' hash with the model folder's."""
     found = {entry.key: entry.value for entry in proto.metadata_props}
     wrong = [key for key, value in expected.items() if found.get(key) != value]
-    detail = f"differs in {', '.join(wrong)}" if wrong else "labels, preprocessing, weights' hash"
+    detail = f"differs in {', '.join(wrong)}" if wrong else "targets, preprocessing, weights' hash"
     return Finding(name="metadata", passed=not wrong, detail=detail)
 
 

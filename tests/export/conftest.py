@@ -32,7 +32,7 @@ def proto(graph) -> onnx.ModelProto:
 @pytest.fixture(scope="session")
 def evidence(finished, model):
     """Its validation images."""
-    return gather_evidence(finished, None, model.classes)
+    return gather_evidence(finished, None, model.targets)
 
 
 @pytest.fixture

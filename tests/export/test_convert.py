@@ -45,7 +45,7 @@ def test_a_proved_export_is_written_with_its_evidence(run, model, evidence):
         *("levels", "device", "providers_requested", "providers_used", "tf32", "versions"),
     }
     assert set(found["levels"]["L1"]) >= {
-        *("max_abs_error", "mean_abs_error", "noise_floor", "bound", "argmax_agreement"),
+        *("max_abs_error", "mean_abs_error", "noise_floor", "bound", "agreement"),
         *("num_samples", "batch_sizes", "verdict"),
     }
     assert set(found["levels"]["L3"]) >= {"metric_torch", "metric_onnx", "num_samples"}
@@ -110,38 +110,37 @@ def test_verifying_needs_an_export(run, model, evidence):
 
 
 def test_evidence_is_the_runs_validation_split_and_its_score(run, model):
-    evidence = gather_evidence(run, None, model.classes)
-    assert evidence.samples == run.read_dataset().validation
-    assert evidence.recorded_top1 == run.read().metrics["validation"].top1
+    evidence = gather_evidence(run, None, model.targets)
+    assert evidence.samples.paths == run.read_dataset().validation.paths
+    assert evidence.recorded == run.read().metrics["validation"]
 
 
 def test_a_part_of_the_split_has_no_recorded_score(run, model):
-    evidence = gather_evidence(run, None, model.classes, 2)
+    evidence = gather_evidence(run, None, model.targets, 2)
     assert len(evidence.samples) == 2
-    assert evidence.recorded_top1 is None
+    assert evidence.recorded is None
 
 
 def test_evidence_may_be_another_folder(shared_photos, model):
-    evidence = gather_evidence(None, shared_photos, model.classes, 7)
+    evidence = gather_evidence(None, shared_photos, model.targets, 7)
     assert len(evidence.samples) == 7
-    assert evidence.recorded_top1 is None
+    assert evidence.recorded is None
 
 
 def test_a_model_folder_alone_has_no_evidence(model):
     with pytest.raises(RunError, match="no images to verify on") as caught:
-        gather_evidence(None, None, model.classes)
+        gather_evidence(None, None, model.targets)
     assert "--data" in caught.value.hint
 
 
 def test_evidence_that_changed_is_refused(run, model, shared_photos, tmp_path):
     copy = tmp_path / "photos"
     shutil.copytree(shared_photos, copy)
-    splits = run.path / "splits.json"
+    splits = run.path / "splits.jsonl"
     splits.write_text(splits.read_text().replace(str(shared_photos), str(copy)))
-    sample = run.read_dataset().validation[0]
-    sample.path.write_bytes(b"changed")
+    run.read_dataset().validation.path(0).write_bytes(b"changed")
     with pytest.raises(DataError, match="changed"):
-        gather_evidence(run, None, model.classes)
+        gather_evidence(run, None, model.targets)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "zoo_config.json"])

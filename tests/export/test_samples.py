@@ -11,6 +11,7 @@ def test_edge_inputs_are_distinct_and_in_the_networks_range(model):
 
 
 def test_chosen_samples_spread_over_the_whole_split(evidence):
-    chosen = choose_samples(evidence.samples, 3)
-    assert [sample.label for sample in chosen] == [0, 1, 2]
-    assert choose_samples(evidence.samples, 10_000) == evidence.samples
+    samples = evidence.samples
+    third = len(samples) // 3
+    assert choose_samples(samples, 3).paths == [samples.path(at * third) for at in range(3)]
+    assert choose_samples(samples, 10_000).paths == samples.paths

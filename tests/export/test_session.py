@@ -10,17 +10,17 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA 
 CPU = torch.device("cpu")
 
 
-def test_classes_and_preprocessing_come_from_the_file(graph, model):
+def test_targets_and_preprocessing_come_from_the_file(graph, model):
     opened = open_session(graph, CPU)
-    assert opened.classes == model.classes
+    assert opened.targets == model.targets
     assert opened.preprocess == model.preprocess
     assert opened.providers_used == ("CPUExecutionProvider",)
 
 
-def test_logits_are_the_networks(graph, model):
+def test_outputs_are_the_networks(graph, model):
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    found = open_session(graph, CPU).logits(images)
-    torch.testing.assert_close(found, model.logits(images), rtol=0, atol=1e-4)
+    found = open_session(graph, CPU).outputs(images)
+    torch.testing.assert_close(found, model.outputs(images), rtol=0, atol=1e-4)
 
 
 def test_every_node_is_placed_somewhere(graph):

@@ -2,7 +2,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from export.graph import describe
+from export.metadata import describe
 from export.structure import examine_graph
 
 
@@ -37,8 +37,12 @@ def test_another_output_name_is_found(proto, failures):
     assert failures(proto) == ["interface"]
 
 
-def test_shuffled_labels_are_found(proto, failures):
-    set_metadata(proto, **{"zoo.labels": '["discs", "checks", "stripes"]'})
+@pytest.mark.parametrize("key", ["zoo.labels", "zoo.targets"])
+def test_shuffled_labels_are_found(key, proto, failures):
+    (told,) = (entry.value for entry in proto.metadata_props if entry.key == key)
+    shuffled = told.replace('"checks", "discs"', '"discs", "checks"')
+    assert shuffled != told
+    set_metadata(proto, **{key: shuffled})
     assert failures(proto) == ["metadata"]
 
 

@@ -1,17 +1,20 @@
 import json
+import math
 
 import pytest
 from pydantic import TypeAdapter
 
-from export.session import NodePlacement
-from export.structure import Finding
-from export.verification import (
+from export.levels import (
     MetricLevel,
     PlacementLevel,
     StructureLevel,
-    Verification,
+    TargetScore,
+    figures_of,
     verdict_of,
 )
+from export.session import NodePlacement
+from export.structure import Finding
+from export.verification import Verification
 from zoo.errors import VerificationError
 
 
@@ -57,21 +60,29 @@ def test_a_pass_raises_nothing():
     verification(L0=GOOD).raise_if_failed()
 
 
-def test_scores_are_put_side_by_side():
-    level = MetricLevel(
-        verdict="fail",
-        num_samples=10,
-        metric="top1",
-        metric_torch=0.9,
-        metric_onnx=0.5,
-        metric_recorded=0.9,
-        ties=0,
-    )
-    assert level.explain() == "top1 0.5000 instead of 0.9000 (training measured 0.9000)"
-
-
 def test_a_report_comes_back_from_json():
     report = verification(L0=BAD, L4=STRAY)
     adapter = TypeAdapter(Verification)
     assert adapter.validate_json(adapter.dump_json(report)) == report
     assert json.loads(adapter.dump_json(report))["levels"]["L4"]["strays"] == {"Gemm": 2}
+
+
+def test_a_figure_that_is_no_number_comes_back_from_json_as_one():
+    score = TargetScore(
+        verdict="fail",
+        metric="r2",
+        num_samples=0,
+        metric_torch=math.nan,
+        metric_onnx=math.nan,
+        metric_recorded=None,
+        least=math.nan,
+        most=math.nan,
+        ties=0,
+    )
+    level = MetricLevel(**figures_of(score), targets={"pose": score})
+    adapter = TypeAdapter(Verification)
+    found = adapter.validate_json(adapter.dump_json(verification(L3=level))).levels["L3"]
+    assert isinstance(found, MetricLevel)
+    assert math.isnan(found.metric_onnx)
+    assert math.isnan(found.targets["pose"].metric_onnx)
+    assert found.metric_recorded is None

@@ -8,7 +8,7 @@ from typing import Literal
 from export.convert import ONNX_FILE, has_proof
 from export.session import open_session, resolve_onnx_device
 from zoo.errors import RunError
-from zoo.evaluation import Classifier
+from zoo.evaluation import Predictor
 from zoo.hardware import resolve_device
 from zoo.manifest import check_file
 from zoo.model import load_model
@@ -17,7 +17,7 @@ from zoo.run import locate_model
 Runtime = Literal["torch", "onnx"]
 
 
-def open_classifier(path: Path, runtime: Runtime, device: str) -> Classifier:
+def open_predictor(path: Path, runtime: Runtime, device: str) -> Predictor:
     """Open a run folder, a model folder or an `.onnx` file.
 
     Args:

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import pytest
+
+from export.levels import MetricLevel, ParityLevel, TargetParity, TargetScore, figures_of
+from export.parity import Difference
+
+PARITY = TargetParity(
+    verdict="fail",
+    kind="class",
+    noise_floor=1e-6,
+    bound=1e-5,
+    spread=2.0,
+    max_abs_error=0.5,
+    mean_abs_error=0.1,
+    max_abs_error_float64=0.5,
+    agreement=0.5,
+    disagreements=("a/1.png",),
+    ties=(),
+    worst=Difference(sample="a/1.png", output="cat", reference=1.0, candidate=1.5),
+    worst_batch_size=7,
+)
+SCORE = TargetScore(
+    verdict="fail",
+    metric="top1",
+    num_samples=10,
+    metric_torch=0.9,
+    metric_onnx=0.5,
+    metric_recorded=0.9,
+    least=0.9,
+    most=0.9,
+    ties=0,
+)
+
+
+def parity_level(**targets: TargetParity) -> ParityLevel:
+    return ParityLevel(
+        **figures_of(next(iter(targets.values()))),
+        num_samples=10,
+        edge_inputs=("(black)",),
+        batch_sizes=(1, 7),
+        errors={},
+        targets=targets,
+    )
+
+
+def test_a_difference_is_told_with_sample_class_and_bound():
+    text = parity_level(label=PARITY).explain()
+    assert text.startswith("a/1.png in a batch of 7: logit of 'cat' is 1.5 instead of 1, off by")
+    assert text.endswith("; another class for a/1.png")
+
+
+def test_a_value_is_no_logit():
+    value = replace(PARITY, kind="value", agreement=None, disagreements=())
+    assert "value of 'cat'" in parity_level(age=value).explain()
+
+
+def test_of_several_targets_those_that_failed_are_named():
+    level = parity_level(kind=PARITY, age=replace(PARITY, verdict="pass"))
+    assert level.explain().startswith("kind: a/1.png")
+    assert "age" not in level.explain()
+
+
+def test_what_does_not_run_is_said_before_anything_else():
+    level = replace(parity_level(label=PARITY), errors={1: "no", 2: "no"})
+    assert level.explain() == "does not run in batches of 1, 2: no"
+
+
+def test_a_bound_as_large_as_the_answers_is_said_to_prove_nothing():
+    noisy = replace(PARITY, noise_floor=0.1, bound=1.0)
+    assert "nothing can be proved about this network" in parity_level(label=noisy).explain()
+
+
+def test_failures_are_worse_than_any_error():
+    passed = replace(PARITY, verdict="pass", max_abs_error=float("nan"))
+    assert max([passed, PARITY], key=lambda target: target.badness) is PARITY
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (SCORE, "top1 0.5000 instead of 0.9000 (training measured 0.9000)"),
+        (replace(SCORE, metric_recorded=None), "top1 0.5000 instead of 0.9000"),
+        (
+            replace(SCORE, metric="mae", metric_onnx=12345.678, metric_recorded=None),
+            "mae 12345.7 instead of 0.9",
+        ),
+    ],
+)
+def test_scores_are_put_side_by_side(score, text):
+    assert MetricLevel(**figures_of(score), targets={"label": score}).explain() == text
+
+
+def test_scores_of_several_targets_are_told_by_name():
+    targets = {"kind": SCORE, "age": replace(SCORE, verdict="pass")}
+    level = MetricLevel(**figures_of(SCORE), targets=targets)
+    assert level.explain().startswith("kind: top1 0.5000")
+    assert "age" not in level.explain()
