@@ -9,6 +9,9 @@ import warnings
 import typer
 
 from cli.commands import (
+    augment_preview,
+    cache,
+    check,
     demo,
     doctor,
     evaluate,
@@ -22,7 +25,7 @@ from cli.commands import (
     show,
     verify,
 )
-from zoo.errors import RunInterruptedError, ZooError
+from zoo.errors import EchoedError, RunInterruptedError, ZooError
 
 app = typer.Typer(
     name="zoo",
@@ -41,6 +44,9 @@ app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("register")(register.register)
 app.add_typer(registry.app, name="registry")
+app.command("check")(check.check)
+app.command("augment-preview")(augment_preview.augment_preview)
+app.command("cache")(cache.cache)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
@@ -55,6 +61,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app()
+    except EchoedError as error:
+        sys.exit(error.exit_code)
     except ZooError as error:
         _report(error)
         sys.exit(error.exit_code)

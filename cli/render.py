@@ -9,6 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _MANY = 300
 """Rows beyond which nobody looks at a table's frame."""
@@ -76,6 +77,15 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     for name, value in facts:
         table.add_row(_clean(name), _clean(value))
     _console().print(table, markup=False)
+
+
+def print_heading(text: str) -> None:
+    """Print the title of a part of a result; a rule beside it where somebody looks."""
+    console = _console()
+    if console.is_terminal:
+        console.rule(Text(_clean(text), style="bold"), align="left", style="dim")
+    else:
+        print(_clean(text))
 
 
 def print_line(text: str = "") -> None:

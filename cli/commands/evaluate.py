@@ -1,10 +1,11 @@
-"""`zoo evaluate`: a model's score on labelled images."""
+"""`zoo evaluate`: a model's scores on labelled images."""
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,16 +13,19 @@ from cli.options import (
     DeviceOption,
     Format,
     FormatOption,
+    InputOption,
     ModelArgument,
     Runtime,
     RuntimeOption,
+    SkipBadOption,
     WorkersOption,
 )
 
 if TYPE_CHECKING:
-    from zoo.data.dataset import Sample
-    from zoo.evaluation import Classifier
-    from zoo.targets.classes import ClassMetrics
+    from zoo.data.dataset import Samples
+    from zoo.data.open import DataSettings
+    from zoo.evaluation import Predictor
+    from zoo.targets import Metrics
 
 
 class Split(str, Enum):
@@ -36,7 +40,10 @@ def evaluate(
     model: ModelArgument,
     data: Annotated[
         Path | None,
-        typer.Argument(help="A folder with one sub-folder a class; by default the run's split."),
+        typer.Argument(
+            help="A folder with one sub-folder a class, or a table with the model's targets; by "
+            "default the run's own split."
+        ),
     ] = None,
     split: Annotated[
         Split, typer.Option(help="Which split of the run, if no DATA is named.")
@@ -45,92 +52,73 @@ def evaluate(
     device: DeviceOption = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
     workers: WorkersOption = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Go on without files that cannot be read.")
-    ] = False,
     fmt: FormatOption = Format.TABLE,
+    input_: InputOption = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="TARGET=COLUMN",
+            help="A table's column that has another name than the model's target; may be repeated.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    skip_bad: SkipBadOption = False,
 ) -> None:
     """Score a trained or an exported model on labelled images."""
-    from cli import verdict
+    from cli import render, verdict
     from cli.progress import TerminalProgress
-    from export.classifier import open_classifier
+    from cli.scores import print_scores
+    from export.open import open_predictor
     from zoo import evaluation
+    from zoo.data.open import DataSettings
     from zoo.hardware import resolve_workers
 
+    settings = DataSettings(input=input_, targets=tuple(target or ()), skip_bad=skip_bad)
     with TerminalProgress() as progress:
-        classifier = open_classifier(model, runtime.value, device)
+        predictor = open_predictor(model, runtime.value, device)
         verdict.warn_if_unproved(model, runtime)
         metrics = evaluation.evaluate(
-            classifier,
-            _find_samples(model, data, split, classifier, skip_bad),
+            predictor,
+            _find_samples(model, data, split, predictor, settings),
             batch_size=batch_size,
-            workers=resolve_workers(workers, classifier.device),
+            workers=resolve_workers(workers, predictor.device),
             progress=progress,
         )
     if fmt is Format.JSON:
-        _print_json(metrics, classifier)
+        render.print_json(_to_data(metrics, predictor))
     else:
-        _print_tables(metrics)
+        print_scores(metrics)
 
 
 def _find_samples(
-    model: Path, data: Path | None, split: Split, classifier: Classifier, skip_bad: bool
-) -> tuple[Sample, ...]:
-    from zoo.data.folder import open_labelled
+    model: Path, data: Path | None, split: Split, predictor: Predictor, settings: DataSettings
+) -> Samples:
+    from zoo.data.open import open_labelled
     from zoo.errors import RunError
     from zoo.run import locate_model
 
     if data is not None:
-        return open_labelled(data, classifier.classes, skip_bad=skip_bad)
+        return open_labelled(data, predictor.targets, settings)
+    if asked := ", ".join(settings.of_tables):
+        raise typer.BadParameter(f"{asked} is for a table, and no DATA is named")
     run = locate_model(model).run
     if run is None:
-        raise RunError(f"{model} brings no data of its own", hint="name a folder to evaluate on")
+        raise RunError(
+            f"{model} brings no data of its own", hint="name a folder or a table to evaluate on"
+        )
     return run.read_split(split.value)
 
 
-def _print_json(metrics: ClassMetrics, classifier: Classifier) -> None:
-    from dataclasses import asdict
+def _to_data(metrics: Metrics, predictor: Predictor) -> dict[str, Any]:
+    """Say metrics as JSON does: null is what is not defined; a classifier names its classes."""
+    from pydantic import TypeAdapter
 
-    from cli import render
+    from zoo.targets import ClassTarget, Metrics
 
-    render.print_json({"classes": classifier.classes, **asdict(metrics)})
-
-
-def _print_tables(metrics: ClassMetrics) -> None:
-    from cli import render
-
-    render.print_table(
-        ("class", "precision", "recall", "F1", "images"),
-        [
-            (s.name, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", str(s.support))
-            for s in metrics.per_class
-        ],
-        right=("precision", "recall", "F1", "images"),
-    )
-    render.print_line()
-    render.print_facts(
-        [
-            ("top-1", f"{metrics.top1:.4f}"),
-            ("top-5", f"{metrics.top5:.4f}"),
-            ("macro-F1", f"{metrics.macro_f1:.4f}"),
-            ("loss", f"{metrics.loss:.4f} nats"),
-            ("images", str(metrics.num_samples)),
-        ]
-    )
-    worst = _most_confused(metrics)
-    if worst:
-        render.print_line()
-        render.print_table(("true class", "taken for", "times"), worst, right=("times",))
-
-
-def _most_confused(metrics: ClassMetrics, count: int = 5) -> list[tuple[str, str, str]]:
-    """Name the commonest mistakes."""
-    names = [score.name for score in metrics.per_class]
-    mistakes = [
-        (times, true, predicted)
-        for true, row in enumerate(metrics.confusion_matrix)
-        for predicted, times in enumerate(row)
-        if times and true != predicted
-    ]
-    mistakes.sort(key=lambda mistake: -mistake[0])
-    return [(names[true], names[guess], str(times)) for times, true, guess in mistakes[:count]]
+    (target, *others) = predictor.targets
+    plain = TypeAdapter[Metrics](Metrics).dump_json(metrics)
+    found: dict[str, Any] = json.loads(plain)
+    if isinstance(target, ClassTarget) and not others:
+        return {"classes": target.classes, **found}
+    return found

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DeviceOption, Format, FormatOption, ModelArgument, WorkersOption
+from cli.options import (
+    DeviceOption,
+    Format,
+    FormatOption,
+    InputOption,
+    ModelArgument,
+    WorkersOption,
+)
 
 
 def export(
@@ -17,8 +24,9 @@ def export(
     ] = True,
     data: Annotated[
         Path | None,
-        typer.Option(help="A labelled folder to verify on; by default the run's own."),
+        typer.Option(help="Labelled images to verify on; by default the run's own."),
     ] = None,
+    input_column: InputOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
     opset: Annotated[int, typer.Option(min=18, max=23, help="Version of the operators.")] = 20,
     device: DeviceOption = "auto",
@@ -30,6 +38,7 @@ def export(
     from cli.progress import TerminalProgress
     from export.convert import ONNX_FILE, export_model, gather_evidence
     from export.session import resolve_onnx_device
+    from zoo.data.open import DataSettings
     from zoo.hardware import resolve_workers
     from zoo.model import load_model
     from zoo.run import locate_model
@@ -37,7 +46,10 @@ def export(
     place = locate_model(model)
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
-    evidence = gather_evidence(place.run, data, loaded.classes, samples) if verify else None
+    evidence = None
+    if verify:
+        settings = DataSettings(input=input_column)
+        evidence = gather_evidence(place.run, data, loaded.targets, samples, settings=settings)
     with TerminalProgress() as progress:
         report = export_model(
             loaded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -172,7 +173,11 @@ def _list_recipes(catalogue: Registry, text: str, fmt: Format) -> None:
     if fmt is Format.JSON:
         render.print_json([to_data(recipe) for recipe in chosen])
     else:
-        render.print_table(("recipe", "summary"), [(r.name, r.summary) for r in chosen])
+        rows = [
+            (recipe.name, recipe.summary, shorten(recipe.reference, 20, placeholder=" …"))
+            for recipe in chosen
+        ]
+        render.print_table(("recipe", "summary", "reference"), rows)
 
 
 def _row(backbone: Backbone) -> tuple[str, ...]:

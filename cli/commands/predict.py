@@ -1,8 +1,7 @@
-"""`zoo predict`: files to labels and scores."""
+"""`zoo predict`: files to answers."""
 
 from __future__ import annotations
 
-import csv
 import glob
 import sys
 from collections.abc import Iterable, Iterator
@@ -37,7 +36,9 @@ def predict(
     ],
     runtime: RuntimeOption = Runtime.TORCH,
     device: DeviceOption = "auto",
-    top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, help="How many classes to list, where it knows classes.")
+    ] = 5,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
     workers: WorkersOption = None,
     fmt: Annotated[
@@ -45,24 +46,30 @@ def predict(
         typer.Option("--format", help="jsonl and json are the same: one object a line."),
     ] = PredictionFormat.TABLE,
 ) -> None:
-    """Predict the class of images with a trained or an exported model."""
-    from cli import verdict
-    from export.classifier import open_classifier
+    """Say what a trained or an exported model makes of images."""
+    from cli import answers, verdict
+    from export.open import open_predictor
     from zoo import prediction
     from zoo.hardware import resolve_workers
 
     paths = list(_expand(files))
-    classifier = open_classifier(model, runtime.value, device)
+    predictor = open_predictor(model, runtime.value, device)
     verdict.warn_if_unproved(model, runtime)
     results = prediction.predict(
-        classifier,
+        predictor,
         paths,
         top=top,
         batch_size=batch_size,
-        workers=resolve_workers(workers, classifier.device),
+        workers=resolve_workers(workers, predictor.device),
     )
     failures: list[Failure] = []
-    _PRINTERS[fmt](_set_aside(results, failures))
+    print_all = {
+        PredictionFormat.TABLE: answers.print_table,
+        PredictionFormat.JSONL: answers.print_json_lines,
+        PredictionFormat.JSON: answers.print_json_lines,
+        PredictionFormat.CSV: answers.print_csv,
+    }[fmt]
+    print_all(_set_aside(results, failures), predictor.targets)
     _raise_if_any(failures)
 
 
@@ -121,43 +128,3 @@ def _raise_if_any(failures: list[Failure]) -> None:
             {failure.file: failure.reason for failure in failures},
             hint="all other files were predicted",
         )
-
-
-def _print_table(predictions: Iterable[Prediction]) -> None:
-    from cli import render
-
-    rows = [
-        (
-            str(p.file),
-            p.label,
-            f"{p.score:.1%}",
-            ", ".join(f"{name} {score:.1%}" for name, score in p.top[1:]),
-        )
-        for p in predictions
-    ]
-    if rows:
-        render.print_table(("file", "label", "score", "then"), rows, right=("score",))
-
-
-def _print_json_lines(predictions: Iterable[Prediction]) -> None:
-    from dataclasses import asdict
-
-    from cli import render
-
-    for prediction in predictions:
-        render.print_json_line(asdict(prediction))
-
-
-def _print_csv(predictions: Iterable[Prediction]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(("file", "label", "score"))
-    for prediction in predictions:
-        writer.writerow((prediction.file, prediction.label, f"{prediction.score:.6f}"))
-
-
-_PRINTERS = {
-    PredictionFormat.TABLE: _print_table,
-    PredictionFormat.JSONL: _print_json_lines,
-    PredictionFormat.JSON: _print_json_lines,
-    PredictionFormat.CSV: _print_csv,
-}

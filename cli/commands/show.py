@@ -10,7 +10,6 @@ import typer
 from cli.options import Format, FormatOption, RegistryOption
 
 if TYPE_CHECKING:
-    from zoo.recipes import Phase, Recipe
     from zoo.registry import Backbone, Found, Registry, Weights
 
 Fact = tuple[str, str, str]
@@ -50,8 +49,10 @@ def show(
         if fmt is Format.JSON:
             render.print_json(to_data(recipe))
         else:
+            from cli.recipe import describe_recipe
+
             origin = catalogue.recipe_origins[name]
-            render.print_facts([*_describe_recipe(recipe), ("registry", origin)])
+            render.print_facts([*describe_recipe(recipe), ("registry", origin)])
         return
     found = find_backbone(name, catalogue)
     if fmt is Format.JSON:
@@ -170,31 +171,3 @@ def _parents(backbone: Backbone, registry: Registry) -> Sequence[str]:
     if backbone.name in registry.backbones:
         return lineage(registry, backbone.name)[1:]
     return backbone.weights.base
-
-
-def _describe_recipe(recipe: Recipe) -> list[tuple[str, str]]:
-    facts = [("recipe", recipe.name), ("", recipe.summary), ("reference", recipe.reference)]
-    facts += [
-        (f"phase {number}", _describe_phase(phase))
-        for number, phase in enumerate(recipe.phases, start=1)
-    ]
-    if any(phase.kind == "descend" for phase in recipe.phases):
-        low, high = recipe.augment.crop_scale
-        facts += [
-            ("augment", f"crops of {low:.0%} to {high:.0%}, flips at {recipe.augment.flip:.0%}"),
-            ("label smoothing", str(recipe.label_smoothing)),
-            ("batch size", str(recipe.batch_size)),
-        ]
-    return [*facts, ("seed", str(recipe.seed))]
-
-
-def _describe_phase(phase: Phase) -> str:
-    if phase.kind == "solve":
-        strengths = ", ".join(f"{strength:g}" for strength in phase.strengths)
-        return f"solve the head; L2 strength among {strengths} by {phase.folds} folds"
-    train = phase.train if isinstance(phase.train, str) else ", ".join(phase.train)
-    return (
-        f"train {train} for {phase.epochs} epochs: {phase.optimizer}, lr {phase.lr:g}, "
-        f"layer decay {phase.layer_decay:g}, weight decay {phase.weight_decay:g}, "
-        f"warm-up {phase.warmup:.0%}, BatchNorm {phase.batch_norm}"
-    )

@@ -7,15 +7,23 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DeviceOption, Format, FormatOption, ModelArgument, WorkersOption
+from cli.options import (
+    DeviceOption,
+    Format,
+    FormatOption,
+    InputOption,
+    ModelArgument,
+    WorkersOption,
+)
 
 
 def verify(
     model: ModelArgument,
     data: Annotated[
         Path | None,
-        typer.Option(help="A labelled folder to verify on; by default the run's own."),
+        typer.Option(help="Labelled images to verify on; by default the run's own."),
     ] = None,
+    input_column: InputOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
@@ -26,6 +34,7 @@ def verify(
     from cli.progress import TerminalProgress
     from export.convert import gather_evidence, verify_model
     from export.session import resolve_onnx_device
+    from zoo.data.open import DataSettings
     from zoo.hardware import resolve_workers
     from zoo.model import load_model
     from zoo.run import locate_model
@@ -33,11 +42,12 @@ def verify(
     place = locate_model(model)
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
+    settings = DataSettings(input=input_column)
     with TerminalProgress() as progress:
         report = verify_model(
             loaded,
             place.folder,
-            gather_evidence(place.run, data, loaded.classes, samples),
+            gather_evidence(place.run, data, loaded.targets, samples, settings=settings),
             workers=resolve_workers(workers, target),
             progress=progress,
         )

@@ -31,3 +31,8 @@ def test_square_brackets_are_text_not_markup(capsys):
     out = capsys.readouterr().out
     assert "[red]dress[/red]" in out
     assert "[bold]x" in out
+
+
+def test_a_heading_in_a_pipe_is_a_plain_line(capsys):
+    render.print_heading("kind\x07 [class]")
+    assert capsys.readouterr().out == "kind\\x07 [class]\n"

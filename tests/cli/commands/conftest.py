@@ -16,7 +16,7 @@ def exported(finished, tmp_path_factory) -> Run:
     shutil.copytree(finished.path, place)
     run = Run(place)
     model = load_model(run.model_folder)
-    report = export_model(model, run.model_folder, gather_evidence(run, None, model.classes))
+    report = export_model(model, run.model_folder, gather_evidence(run, None, model.targets))
     report.raise_if_failed()
     return run
 

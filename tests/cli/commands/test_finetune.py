@@ -10,8 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import CLASSES, draw
+
 QUICK = ["--img-size", 32, "--device", "cpu", "--recipe", "linear-probe"]
 NET = "efficientnet_lite0"
+TINY = "timm/test_resnet.r160_in1k"
 
 
 def fails(outcome, *texts: str) -> None:
@@ -48,10 +51,105 @@ def test_every_option_reaches_the_run(zoo, photos, tmp_path):
     assert (record["seed"], record["device"], record["precision"]) == (7, "cpu", "bf16")
 
 
-def test_a_separate_validation_folder(zoo, photos, shared_photos):
-    assert zoo("finetune", NET, photos, "--val", shared_photos, *QUICK).code == 0
+def test_every_option_of_the_method_reaches_the_recipe(zoo, photos):
+    arguments = """--epochs 2 --max-steps 1 --batch-size auto:4 --accumulate 2 --train top:2
+    --optimizer sgd --momentum 0.8 --weight-decay 0.01 --layer-decay 0.7 --schedule one-cycle
+    --warmup 0.2 --clip-norm 2 --ema 0.9 --patience 3 --batch-norm adapt --dropout 0.1
+    --loss focal --label-smoothing 0.05 --class-weights balanced --sampling balanced
+    --target-weight label=2 --weighting uncertainty --flip 0.1 --rotation 5 --mixup 0.2
+    --cutmix 1 --set grayscale=0.1 --set head-lr=0.5 --set nesterov=false --deterministic
+    --limit-train 12 --img-size 32 --device cpu --random-weights --no-cache --output out"""
+    outcome = zoo("finetune", TINY, photos, *arguments.split())
+    assert outcome.code == 0, outcome.err
+    record = json.loads(Path("out/run.json").read_text())
+    recipe, expected = record["recipe"], {"max_steps": 1, "optimizer": "sgd", "momentum": 0.8}
+    expected |= {"weight_decay": 0.01, "layer_decay": 0.7, "schedule": "one-cycle", "warmup": 0.2}
+    expected |= {"clip_norm": 2, "ema": 0.9, "patience": 3, "batch_norm": "adapt", "epochs": 2}
+    expected |= {"train": {"top": 2}, "head_lr": 0.5, "nesterov": False}
+    assert expected.items() <= recipe["phases"][-1].items()
+    shared = {"batch_size": 4, "accumulate": 2, "label_smoothing": 0.05, "sampling": "balanced"}
+    shared |= {"class_weights": "balanced", "weighting": "uncertainty"}
+    shared |= {"losses": {"class": "focal", "labels": "focal"}, "target_weights": {"label": 2}}
+    assert shared.items() <= recipe.items()
+    augment = {"flip": 0.1, "rotation": 5, "mixup": 0.2, "cutmix": 1, "grayscale": 0.1}
+    assert augment.items() <= recipe["augment"].items()
+    assert recipe["head"]["dropout"] == 0.1
+    assert record["data"]["num_samples"]["train"] == 12
+    assert (record["auto_batch"], record["deterministic"]) == (True, True)
+
+
+def test_it_says_stage_by_stage_what_trains(zoo, photos):
+    arguments = "--train top:1 --epochs 1 --img-size 32 --device cpu --random-weights"
+    outcome = zoo("finetune", TINY, photos, *arguments.split())
+    assert outcome.code == 0, outcome.err
+    assert "phase 2 of 2: adamw, cosine schedule, 1 step of 18 images" in outcome.err
+    lines = {line.split()[0]: line.split() for line in outcome.err.splitlines() if line.split()}
+    assert lines["stage3"][2] == "frozen"
+    assert lines["stage4"][2:4] == ["all", "5.00e-04"]
+
+
+def test_hidden_layers_and_a_flattened_map_are_for_recipes_that_solve_nothing(zoo, photos):
+    arguments = ["--hidden", "16,8", "--img-size", 32, "--device", "cpu", "--random-weights"]
+    fails(zoo("finetune", TINY, photos, *arguments), "solves its heads", "--hidden")
+    outcome = zoo(
+        *("finetune", TINY, photos, *arguments),
+        *("--recipe", "feature-extraction", "--set", "features=flattened", "--epochs", 1),
+    )
+    assert outcome.code == 0, outcome.err
+    head = json.loads(Path("runs/test_resnet.r160_in1k-photos/model/zoo_config.json").read_text())[
+        "head"
+    ]
+    assert (head["hidden"], head["features"]) == ([16, 8], "flattened")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        ("--recipe lora", ["lora needs linear layers", "choose a transformer"]),
+        ("--loss huber", ["no target is of a kind that the loss huber is for", "focal"]),
+        ("--target-weight colour=2", ["no target is called colour", "label (class)"]),
+        ("--optimizer adamm", ["no optimiser named 'adamm'", "did you mean"]),
+        ("--train layer4", ["no stage named layer4", "stage4"]),
+        ("--set wings=2", ["recipes have no field wings"]),
+        ("--set flip=2", ["the recipe finetune cannot be changed so", "flip"]),
+        ("--lr inf", ["the recipe finetune cannot be changed so", "lr"]),
+    ],
+)
+def test_a_recipe_that_does_not_fit_is_refused_before_anything_is_written(
+    zoo, photos, arguments, texts
+):
+    more = "--img-size 32 --device cpu --random-weights"
+    fails(zoo("finetune", TINY, photos, *arguments.split(), *more.split()), *texts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("--train top:x", "a number of stages follows the colon"),
+        ("--batch-size several", "neither a number of images nor auto"),
+        ("--loss hinge", "no loss named 'hinge'"),
+        ("--set ema", "not of the form NAME=VALUE"),
+        ("--schedule wavy", "wavy"),
+        ("--epochs 0", "epochs"),
+        ("--lr nan", "lr"),
+    ],
+)
+def test_words_that_cannot_be_read_are_refused_as_such(zoo, photos, arguments, text):
+    outcome = zoo("finetune", TINY, photos, *arguments.split())
+    assert outcome.code == 2
+    assert text in " ".join(outcome.err.replace("│", " ").split())
+    assert not Path("runs").exists()
+
+
+def test_a_separate_validation_folder(zoo, photos, tmp_path):
+    held_out = tmp_path / "held-out"
+    for kind in CLASSES:
+        (held_out / kind).mkdir(parents=True)
+        for number in range(100, 104):
+            draw(kind, number).save(held_out / kind / f"{number}.png")
+    assert zoo("finetune", NET, photos, "--val", held_out, *QUICK).code == 0
     record = json.loads(Path("runs/efficientnet_lite0-photos/run.json").read_text())
-    assert record["data"]["num_samples"] == {"train": 24, "validation": 60}
+    assert record["data"]["num_samples"] == {"train": 24, "validation": 12}
 
 
 def test_unknown_backbone(zoo, photos):
@@ -118,7 +216,7 @@ def test_read_only_data(zoo, photos):
 def test_nothing_to_train_on(zoo):
     outcome = zoo("finetune")
     assert outcome.code == 2
-    assert "needs a BACKBONE and a DATA folder" in outcome.err
+    assert "needs a BACKBONE and DATA, or --resume" in outcome.err
 
 
 def test_random_weights_are_said_loudly(zoo, photos):

@@ -147,11 +147,20 @@ def test_a_count_that_is_none_is_a_usage_error(zoo):
     assert "write 25M" in outcome.err
 
 
-def test_recipes_are_listed_on_request(zoo):
-    out = zoo("list", "--recipes").out
-    assert "linear-probe" in out
-    assert "finetune" in out
-    assert "resnet50" not in out
+def test_recipes_are_listed_with_their_reference(zoo):
+    header, *lines = zoo("list", "--recipes").out.splitlines()
+    assert header.split() == ["recipe", "summary", "reference"]
+    assert [line.split()[0] for line in lines] == list(load_registry().recipes)
+    (line,) = (line for line in lines if line.startswith("linear-probe "))
+    assert line.endswith("arXiv:1610.01644")
+
+
+def test_a_long_reference_is_cut_and_leaves_the_summary_its_room(zoo):
+    recipe = to_data(load_registry().recipe("linear-probe"))
+    recipe |= {"name": "ours", "reference": "A. Author, A very long title of a paper, 2016"}
+    Path("zoo.registry.json").write_text(json.dumps({"version": 1, "recipes": [recipe]}))
+    (line,) = (row for row in zoo("list", "--recipes").out.splitlines() if row.startswith("ours "))
+    assert line.endswith("  A. Author, A very …")
 
 
 def test_a_registry_of_ones_own_is_laid_over(zoo, tmp_path):

@@ -1,6 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from zoo.registry import load_registry
+
 
 def line_of(out: str, name: str) -> str:
     return next(line.rstrip() for line in out.splitlines() if line.startswith(name))
@@ -31,7 +35,7 @@ def test_a_line_made_of_several_fields_names_all_their_origins(zoo):
 
 def test_what_the_lock_file_knows_is_shown_as_such(zoo):
     from zoo.backbones.identity import lock_key
-    from zoo.registry import Lock, load_registry
+    from zoo.registry import Lock
 
     Path("zoo.lock").touch()
     weights = load_registry().backbone("resnet34.a1_in1k").weights
@@ -63,10 +67,19 @@ def test_sizes_are_explained(zoo):
 
 def test_a_recipe_is_shown_phase_by_phase(zoo):
     out = zoo("show", "finetune").out
-    assert "solve the head" in out
-    assert "train all for 5 epochs" in out
-    assert "arXiv:2202.10054" in out
+    assert "solve the heads" in line_of(out, "phase 1")
+    assert "train all stages for 5 epochs" in line_of(out, "phase 2")
+    assert line_of(out, "reference").endswith("arXiv:2202.10054")
     assert line_of(out, "registry").endswith("built-in")
+
+
+@pytest.mark.parametrize("name", list(load_registry().recipes))
+def test_every_recipe_can_be_shown(zoo, name):
+    outcome = zoo("show", name)
+    assert outcome.code == 0
+    assert line_of(outcome.out, "recipe").split() == ["recipe", name]
+    phases = [line for line in outcome.out.splitlines() if line.startswith("phase ")]
+    assert len(phases) == len(load_registry().recipes[name].phases)
 
 
 def test_json_is_the_entry(zoo):

@@ -1,0 +1,82 @@
+"""What a user types for a field of a recipe, read into the value that it means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+_KIND_OF_LOSS = {
+    "cross-entropy": ("class",),
+    "focal": ("class", "labels"),
+    "bce": ("labels",),
+    "mse": ("value",),
+    "l1": ("value",),
+    "huber": ("value",),
+}
+"""Which kinds of target a loss is for."""
+
+
+def read_stages(text: str | None) -> Any:
+    """Read `head`, `all`, `top:3`, `freeze:2`, or names of stages with commas between."""
+    if text is None or text in ("head", "all"):
+        return text
+    word, _, number = text.partition(":")
+    if word in ("top", "freeze") and number:
+        if not number.isdecimal() or int(number) < 1:
+            raise typer.BadParameter(f"{text!r}: a number of stages follows the colon")
+        return {word: int(number)}
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def read_batch_size(text: str | None) -> tuple[int | None, bool]:
+    """Read a number, or `auto` with an optional number to begin with.
+
+    Returns:
+        The number, if there is one, and whether batches may be halved.
+    """
+    if text is None:
+        return None, False
+    word, _, number = text.partition(":")
+    automatic = word == "auto"
+    wanted = number if automatic else text
+    if automatic and not number:
+        return None, True
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise typer.BadParameter(f"{text!r} is neither a number of images nor auto nor auto:64")
+    return int(wanted), automatic
+
+
+def read_losses(names: Sequence[str] | None) -> dict[str, str] | None:
+    """Read names of losses, each for the kinds of target that it fits."""
+    if not names:
+        return None
+    if unknown := [name for name in names if name not in _KIND_OF_LOSS]:
+        raise typer.BadParameter(f"no loss named {unknown[0]!r} among {', '.join(_KIND_OF_LOSS)}")
+    return {kind: name for name in names for kind in _KIND_OF_LOSS[name]}
+
+
+def read_widths(text: str | None) -> list[int] | None:
+    """Read numbers with commas between; an empty text is no layer at all."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"{text!r} is no list of widths, such as 256 or 512,128")
+    return [int(part) for part in parts]
+
+
+def read_assignments(assignments: Sequence[str] | None) -> dict[str, Any]:
+    """Read `NAME=VALUE`, the value being JSON or else plain text."""
+    found: dict[str, Any] = {}
+    for text in assignments or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+        try:
+            found[name.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.strip().replace("-", "_")] = value
+    return found

@@ -1,0 +1,99 @@
+"""`zoo augment-preview`: what training will see, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.changes import read_assignments
+from cli.options import (
+    GroupOption,
+    InputOption,
+    RegistryOption,
+    SkipBadOption,
+    TargetOption,
+    ValOption,
+    ValSplitOption,
+    YesOption,
+)
+
+
+def augment_preview(
+    data: Annotated[Path, typer.Argument(help="A folder with one sub-folder a class, or a table.")],
+    backbone: Annotated[
+        str, typer.Option(help="Whose preprocessing it is; no weights are fetched.")
+    ] = "resnet50",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A name that `zoo list --recipes` shows. [the backbone's own]"),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Rows, an image each.")] = 8,
+    times: Annotated[int, typer.Option(min=1, max=30, help="Columns, an epoch each.")] = 8,
+    epoch: Annotated[int, typer.Option(min=1, help="The first epoch that is shown.")] = 1,
+    output: Annotated[
+        Path, typer.Option(help="The PNG to write; one of that name is replaced.")
+    ] = Path("augmentation.png"),
+    registry: RegistryOption = None,
+    img_size: Annotated[
+        int | None, typer.Option(min=1, help="Height and width that the network sees, pixels.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Another value of a field of the recipe, such as rotation=20.",
+        ),
+    ] = None,
+    input_column: InputOption = None,
+    targets: TargetOption = None,
+    group: GroupOption = None,
+    yes: YesOption = False,
+    val: ValOption = None,
+    val_split: ValSplitOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Save a contact sheet of training images: as evaluation sees them, and augmented.
+
+    `zoo finetune` with the same data, backbone, recipe and seed trains on these very pictures.
+    """
+    from io import BytesIO
+
+    from cli import render
+    from zoo.data.open import DataSettings
+    from zoo.registry import load_registry
+    from zoo.storage import write_bytes
+    from zoo.training.plan import Settings
+    from zoo.training.preview import preview_training
+
+    data_settings = DataSettings(
+        val=val,
+        val_split=val_split,
+        input=input_column,
+        targets=tuple(targets or ()),
+        group=group,
+        accept_guess=yes,
+        skip_bad=skip_bad,
+    )
+    settings = Settings(
+        recipe=recipe,
+        seed=seed,
+        changes=read_assignments(changes),
+        img_size=img_size,
+        data=data_settings,
+    )
+    sheet = preview_training(
+        backbone,
+        data,
+        settings,
+        load_registry(registry or ()),
+        count=count,
+        epochs=range(epoch - 1, epoch - 1 + times),
+    )
+    content = BytesIO()
+    sheet.save(content, format="PNG", optimize=True)
+    write_bytes(output, content.getvalue())
+    render.print_line(f"{output}: {sheet.width} x {sheet.height} px")

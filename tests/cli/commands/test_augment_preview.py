@@ -1,0 +1,22 @@
+from PIL import Image
+
+ARGUMENTS = ("--backbone", "efficientnet_lite0", "--img-size", 64, "--count", 2, "--times", 3)
+
+
+def test_a_preview_is_written_where_it_was_asked_for(zoo, photos, tmp_path):
+    target = tmp_path / "new" / "sheet.png"
+    outcome = zoo("augment-preview", photos, *ARGUMENTS, "--output", target)
+    assert outcome.code == 0, outcome.err
+    with Image.open(target) as sheet:
+        assert f"{sheet.width} x {sheet.height} px" in outcome.out
+        assert sheet.format == "PNG"
+
+
+def test_a_recipe_without_augmentation_is_refused_and_nothing_written(zoo, photos, tmp_path):
+    target = tmp_path / "sheet.png"
+    outcome = zoo(
+        "augment-preview", photos, *ARGUMENTS, "--recipe", "linear-probe", "--output", target
+    )
+    assert outcome.code == 1
+    assert "--recipe finetune" in outcome.err
+    assert not target.exists()
