@@ -145,7 +145,7 @@ def test_the_entry_can_move_into_the_catalogue_as_it_is(reader):
     catalogue = json.loads((reader.tree / "registry.json").read_text())
     overlay = json.loads((reader.tree / "zoo.registry.json").read_text())
     for kind in ("backbones", "recipes"):
-        catalogue[kind] += overlay[kind]
+        catalogue[kind] += overlay.get(kind, [])
     (reader.tree / "registry.json").write_text(json.dumps(catalogue))
     facts = lines(reader.call("zoo show pebble_s", folder="photos"))
     assert next(line for line in facts if line.startswith("backbone")).endswith("built-in")

@@ -30,7 +30,7 @@ def test_training_on_a_gpu_is_in_bfloat16_and_learns(run):
 
 def test_an_export_is_proved_on_the_gpu_and_ran_there(run):
     model = load_model(run.model_folder, resolve_onnx_device("cuda"))
-    evidence = gather_evidence(run, None, model.classes)
+    evidence = gather_evidence(run, None, model.targets)
     report = export_model(model, run.model_folder, evidence)
     assert report.verdict == "pass", report
     assert set(report.levels) == {"L0", "L1", "L3", "L4"}
