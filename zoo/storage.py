@@ -55,6 +55,12 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
             file.write(f"{line}\n".encode())
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write in a folder or below it."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _appearing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears at `path` when it is whole."""

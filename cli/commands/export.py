@@ -13,6 +13,7 @@ from cli.options import (
     FormatOption,
     InputOption,
     ModelArgument,
+    TargetOption,
     WorkersOption,
 )
 
@@ -27,6 +28,7 @@ def export(
         typer.Option(help="Labelled images to verify on; by default the run's own."),
     ] = None,
     input_column: InputOption = None,
+    targets: TargetOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
     opset: Annotated[int, typer.Option(min=18, max=23, help="Version of the operators.")] = 20,
     device: DeviceOption = "auto",
@@ -48,7 +50,7 @@ def export(
     loaded = load_model(place.folder, target)
     evidence = None
     if verify:
-        settings = DataSettings(input=input_column)
+        settings = DataSettings(input=input_column, targets=tuple(targets or ()))
         evidence = gather_evidence(place.run, data, loaded.targets, samples, settings=settings)
     with TerminalProgress() as progress:
         report = export_model(

@@ -13,6 +13,7 @@ from cli.options import (
     FormatOption,
     InputOption,
     ModelArgument,
+    TargetOption,
     WorkersOption,
 )
 
@@ -24,6 +25,7 @@ def verify(
         typer.Option(help="Labelled images to verify on; by default the run's own."),
     ] = None,
     input_column: InputOption = None,
+    targets: TargetOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
@@ -42,7 +44,7 @@ def verify(
     place = locate_model(model)
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
-    settings = DataSettings(input=input_column)
+    settings = DataSettings(input=input_column, targets=tuple(targets or ()))
     with TerminalProgress() as progress:
         report = verify_model(
             loaded,

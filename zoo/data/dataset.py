@@ -132,7 +132,7 @@ class Dataset:
         lines = np.empty(sum(map(len, self.splits.values())), dtype="S32")
         at = 0
         for split, samples in self.splits.items():
-            for row in to_rows(samples, self.targets):
+            for row in to_rows(samples, sorted(self.targets, key=lambda target: target.name)):
                 content = row.get("sha256", row["file"])
                 text = f"{split} {content} {json.dumps(row['truth'])}"
                 # A trailing zero byte would be cut off by numpy's byte strings.

@@ -61,7 +61,10 @@ def hold_out(plan: Plan, part: float, *, most: float, guarded: bool = True) -> N
     sizes = np.bincount(plan.strata, weights=plan.rows)
     members = np.split(order, np.cumsum(np.bincount(plan.strata))[:-1])
     decided = np.zeros(plan.num_units, dtype=bool)
-    for stratum in np.argsort(sizes, kind="stable"):
+    # Units are in an order that the seed chose: strata of one size come in one as well, or the
+    # first of them, such as the lowest values, would always have the first choice.
+    firsts = [plan.units[rows].min(initial=plan.num_units) for rows in members]
+    for stratum in np.lexsort((firsts, sizes)):
         units, rows = plan.units[members[stratum]], plan.rows[members[stratum]]
         held, free = dealer.held[units], units[~decided[units]].tolist()
         missing = round(part * sizes[stratum]) - int(rows[held].sum())

@@ -38,6 +38,8 @@ class Training:
     """Training images that went through the network, over all parts of a resumed run."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent by phase, likewise."""
+    announced: list[str] = field(default_factory=list)
+    """What the phase before said of the stages, line by line."""
     _lap: float = field(default_factory=time.perf_counter)
 
     def continue_from(self, start: Checkpoint) -> None:

@@ -83,7 +83,7 @@ class Descent:
 
         Raises:
             RunInterruptedError: A signal came; the checkpoint is written.
-            RecipeError: The loss is not finite, or a batch does not fit into memory.
+            RecipeError: The loss or a weight is not finite, or a batch does not fit into memory.
         """
         self._arrange(start)
         self._announce()
@@ -142,8 +142,12 @@ class Descent:
             f"{'s' if self.total_steps > 1 else ''} of "
             f"{min(self.step_size, len(self.plan.dataset.train))} images"
         )
-        for line in render_summary(summarise(self.training.network, self.optimizer)):
-            note(f"  {line}")
+        lines = render_summary(summarise(self.training.network, self.optimizer))
+        # Of a later phase, what is not as it was in the one before.
+        for line in lines:
+            if line not in self.training.announced:
+                note(f"  {line}")
+        self.training.announced = lines
 
     def _train(self, epoch: int) -> None:
         """Take the steps of an epoch that are still to be taken."""
@@ -158,7 +162,7 @@ class Descent:
         figures = ""
         for step, images in zip(steps, loader, strict=True):
             self._descend(step, images)
-            if self.step % _LOOK_EVERY == 0:
+            if self.step % _LOOK_EVERY == 0 or self._is_asked_alone:
                 figures = f"loss {self.watch.look(self.step):.3f}{self.score}"
                 if self.step < end and self._is_time_to_save:
                     self._save()
@@ -177,6 +181,11 @@ class Descent:
         self.watch.note(loss, step)
         self.step += 1
         self.training.images += len(step)
+
+    @property
+    def _is_asked_alone(self) -> bool:
+        """Whether a signal came, where no other process has to hear of it."""
+        return self.training.processes.count == 1 and self.training.stop.signal is not None
 
     @property
     def _is_time_to_save(self) -> bool:
@@ -226,6 +235,7 @@ class Descent:
 
     def _save(self) -> None:
         """Write a checkpoint; leave if a signal asked for it."""
+        self.watch.require_finite(self.training.network, self.step)
         self.training.lap(self.name)
         state = {
             "optimizer": self.optimizer.state_dict(),

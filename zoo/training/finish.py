@@ -96,9 +96,10 @@ def _compare_with_head(training: Training, final: Metrics) -> None:
     solved = [line["validation"][name] for line in lines if line["kind"] == "solve"]
     if not solved or lines[-1]["kind"] != "descend":
         return
-    if better * final.headline.value <= better * solved[-1]:
+    reached = lines[-1]["validation"][name]
+    if better * reached < better * solved[-1]:
         training.progress.note(
             f"note: gradient descent did not improve on the solved head ({name} "
-            f"{solved[-1]:.3f}, now {final.headline.value:.3f}); with little data try --recipe "
+            f"{solved[-1]:.3f}, now {reached:.3f}); with little data try --recipe "
             "linear-probe or finetune-few"
         )

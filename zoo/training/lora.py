@@ -88,9 +88,9 @@ def require_linear(body: nn.Module, paths: Sequence[str]) -> list[tuple[nn.Modul
     places = list(_places(body, paths))
     if not places:
         raise RecipeError(
-            f"lora needs linear layers in the trained stages, and there are none below "
-            f"{', '.join(paths)}",
-            hint='leave out "lora", let other stages train, or choose a transformer',
+            "lora updates linear layers, and the stages that are to train have none",
+            hint="choose a transformer, such as one that `zoo list --family vit` shows, or "
+            "another recipe",
         )
     return places
 

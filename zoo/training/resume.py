@@ -18,6 +18,7 @@ from zoo.progress import Progress, Silence
 from zoo.recipes import DescendPhase, Recipe
 from zoo.registry import Backbone, Lock
 from zoo.run import Run, RunRecord, find_unfinished
+from zoo.storage import remove_unfinished
 from zoo.training.carry_out import build_planned, carry_out
 from zoo.training.changes import change_recipe, flag_of
 from zoo.training.checkpoint import has_checkpoint
@@ -99,8 +100,12 @@ def resume(
     listener.note(f"resuming {run.path}")
     for line in describe_plan(plan):
         listener.note(line)
-    commands = (*record.commands, command)
-    processes.agree(lambda: run.update(status="running", commands=commands))
+
+    def take_up() -> None:
+        remove_unfinished(run.path)
+        run.update(status="running", commands=(*record.commands, command))
+
+    processes.agree(take_up)
     return carry_out(run, plan, network, processes, listener)
 
 

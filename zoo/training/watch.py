@@ -8,7 +8,7 @@ from functools import partial
 from typing import NoReturn
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import RecipeError
 from zoo.training.augment import Place
@@ -69,12 +69,36 @@ class LossWatch:
         """Hear that a checkpoint was written."""
         self._last_saved = reached
 
+    def require_finite(self, network: nn.Module, reached: int) -> None:
+        """Make sure that a checkpoint would be worth keeping.
+
+        Args:
+            network: As it is after the last step, whose loss was computed before it.
+            reached: Steps taken in the phase.
+
+        Raises:
+            RecipeError: A weight is not finite.
+        """
+        trained = [value for value in network.parameters() if value.requires_grad]
+        if not torch.nn.utils.get_total_norm(trained).isfinite():
+            raise RecipeError(
+                f"the weights are not finite any more after step {reached}; {self._last_good}",
+                hint="start again with a lower --lr or with --clip-norm 1",
+            )
+
+    @property
+    def _last_good(self) -> str:
+        """Where the run could go on from, in words."""
+        if not self._last_saved:
+            return "there is no checkpoint of this phase yet"
+        place = self.training.run.checkpoints
+        return f"the checkpoint of step {self._last_saved} in {place} is still good"
+
     def _refuse(self, value: float, step: int, places: Sequence[Place]) -> NoReturn:
         train = self.training.plan.dataset.train
         names = ", ".join(str(train.files[index]) for _, index in places[:8])
         more = f" and {len(places) - 8} more" if len(places) > 8 else ""
         raise RecipeError(
-            f"the loss became {value} at step {step}, on {names}{more}; the checkpoint of step "
-            f"{self._last_saved} in {self.training.run.checkpoints} is still good",
+            f"the loss became {value} at step {step}, on {names}{more}; {self._last_good}",
             hint="look at these samples, or start again with a lower --lr or with --clip-norm 1",
         )

@@ -10,8 +10,8 @@ def test_the_demo_ends_with_a_proved_model_that_learnt_something(zoo):
     assert outcome.code == 0, outcome.err
     run = Path("zoo-demo/run")
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert lines[0]["validation_top1"] < lines[-1]["validation_top1"]
-    assert lines[-1]["validation_top1"] >= 0.95
+    assert lines[0]["validation"]["top-1"] < lines[-1]["validation"]["top-1"]
+    assert lines[-1]["validation"]["top-1"] >= 0.95
     report = json.loads((run / "model/onnx/verification.json").read_text())
     assert report["verdict"] == "pass"
     assert "$ zoo finetune" in outcome.out

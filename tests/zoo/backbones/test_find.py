@@ -40,9 +40,13 @@ def test_timms_default_weights_are_taken_where_no_tag_is_named():
     assert find_mistakes(found.backbone) == []
 
 
+def test_images_are_squashed_where_the_weights_were_trained_so():
+    squashed = find("timm/convnext_tiny.in12k_ft_in1k_384")
+    assert squashed.backbone.preprocess.crop_mode == "squash"
+    assert not any("crop" in assumption for assumption in squashed.assumptions)
+
+
 def test_what_timm_leaves_open_is_assumed_aloud():
-    squash = find("timm/convnext_tiny.in12k_ft_in1k_384")
-    assert any("squash" in assumption for assumption in squash.assumptions)
     unknown = find("timm/res2net50_26w_4s.in1k")
     assert any("licence unknown" in assumption for assumption in unknown.assumptions)
     assert unknown.backbone.weights.license == "other"

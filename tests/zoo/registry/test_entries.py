@@ -90,7 +90,7 @@ def test_timm_entries_agree_with_timms_own_configuration(entry):
     assert config.num_classes == entry.num_classes
     spdx = config.license is not None and is_spdx(config.license)
     assert entry.weights.license == (config.license if spdx else "other")
-    assert config.crop_mode == "center" or config.crop_mode in entry.notes
+    assert config.crop_mode == entry.preprocess.crop_mode
 
 
 @by_name

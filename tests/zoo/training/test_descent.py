@@ -248,6 +248,20 @@ def test_patience_ends_the_phase_and_the_best_weights_come_back_bit_for_bit(few,
     assert f"kept the weights of epoch {best + 1}, " in heard.notes[-1]
 
 
+@pytest.mark.usefixtures("_look_at_every_step")
+def test_patience_and_the_best_weights_outlive_a_stop_after_the_best_epoch(few, tmp_path):
+    phase = replace(DESCEND, lr=0.3, schedule="constant", optimizer="sgd", patience=2, epochs=12)
+    plan = plan_of(recipe_of(phase), few)
+    whole = train(plan, tmp_path / "whole")
+    losses = [line["validation"]["loss"] for line in log_of(whole.run)]
+    best = min(range(len(losses)), key=losses.__getitem__)
+    assert len(losses) == best + 3
+    interrupt(plan, tmp_path / "run", 3 * (best + 2) + 1)
+    again = train(plan, tmp_path / "run")
+    assert not changed(state(whole.network), state(again.network))
+    assert without_time(again.run) == without_time(whole.run)
+
+
 def test_balanced_sampling_trains_on_rare_classes_as_often(few, tmp_path, monkeypatch):
     """Two of 18 are of the rare class; 240 draws of a half have a deviation of 8."""
     samples = few.train.select([*range(6), *range(6), *range(4), 6, 7])

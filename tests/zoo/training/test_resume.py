@@ -106,6 +106,17 @@ def test_a_run_killed_before_its_first_checkpoint_still_starts_from_the_pretrain
     assert not changed(weights(whole), weights(resume(run.path)))
 
 
+def test_what_a_killed_process_had_begun_to_write_is_gone_from_the_finished_run(unfinished):
+    unfinished.model_folder.mkdir()
+    for folder in (unfinished.path, unfinished.model_folder):
+        (folder / ".manifest.json.0123456789abcdef.part").write_text("half of")
+    resume(unfinished.path)
+    assert {path.name for path in unfinished.path.rglob("*") if path.is_file()} == {
+        *("run.json", "splits.jsonl", "metrics.jsonl"),
+        *("model.safetensors", "zoo_config.json", "manifest.json"),
+    }
+
+
 def _die(*_):
     raise KeyboardInterrupt
 

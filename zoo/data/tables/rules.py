@@ -21,7 +21,7 @@ Role = Literal["input", "class", "labels", "value", "split", "unused"]
 
 _FILES = 50
 """Cells that are looked for on the disk."""
-_FEW = 20
+_FEW = 10
 """So many different whole numbers may still be names of classes."""
 _LONGEST_NAME = 60
 """Characters; cells that are longer on average are prose."""
