@@ -28,7 +28,10 @@ def read_stages(text: str | None) -> Any:
         if not number.isdecimal() or int(number) < 1:
             raise typer.BadParameter(f"{text!r}: a number of stages follows the colon")
         return {word: int(number)}
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise typer.BadParameter("name stages, or say head, all, top:N or freeze:N")
+    return names
 
 
 def read_batch_size(text: str | None) -> tuple[int | None, bool]:
@@ -55,7 +58,13 @@ def read_losses(names: Sequence[str] | None) -> dict[str, str] | None:
         return None
     if unknown := [name for name in names if name not in _KIND_OF_LOSS]:
         raise typer.BadParameter(f"no loss named {unknown[0]!r} among {', '.join(_KIND_OF_LOSS)}")
-    return {kind: name for name in names for kind in _KIND_OF_LOSS[name]}
+    found: dict[str, str] = {}
+    for name in names:
+        for kind in _KIND_OF_LOSS[name]:
+            if kind in found:
+                raise typer.BadParameter(f"{found[kind]} and {name} are both for targets of {kind}")
+            found[kind] = name
+    return found
 
 
 def read_widths(text: str | None) -> list[int] | None:

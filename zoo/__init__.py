@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zoo.data.check import check_dataset
     from zoo.data.open import DataSettings, open_dataset
+    from zoo.data.pixels import CacheSettings
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate
     from zoo.model import load_model
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from zoo.training.resume import resume
 
 __all__ = [
+    "CacheSettings",
     "DataSettings",
     "Run",
     "Settings",
     "ZooError",
+    "check_dataset",
     "evaluate",
     "finetune",
     "load_model",
@@ -35,7 +39,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CacheSettings": "zoo.data.pixels",
     "DataSettings": "zoo.data.open",
+    "check_dataset": "zoo.data.check",
     "Run": "zoo.run",
     "Settings": "zoo.training.plan",
     "ZooError": "zoo.errors",

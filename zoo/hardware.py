@@ -18,6 +18,8 @@ Precision = Literal["fp32", "bf16"]
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Parameters of mallopt(3)."""
 _INT_MAX = 2**31 - 1
+_NOT_REPEATABLE = ("does not have a deterministic implementation", "CuBLAS")
+"""What torch says where it is to give the same bits again and cannot."""
 
 
 def resolve_device(wanted: str = "auto") -> torch.device:
@@ -121,3 +123,30 @@ def exact_float32() -> Iterator[None]:
     finally:
         torch.backends.cuda.matmul.allow_tf32 = matmul
         torch.backends.cudnn.allow_tf32 = convolution
+
+
+@contextmanager
+def repeatable(*, strict: bool) -> Iterator[None]:
+    """Let torch use only algorithms that give the same bits again.
+
+    Args:
+        strict: Refuse every operator that has none; otherwise only convolutions are chosen so.
+
+    Raises:
+        DeviceError: An operator was refused.
+    """
+    if strict:  # what torch demands of whoever multiplies matrices on a GPU repeatably
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.backends.cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+    torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(strict or before[1])
+    try:
+        yield
+    except RuntimeError as cause:
+        if not any(sign in str(cause) for sign in _NOT_REPEATABLE):
+            raise
+        problem = str(cause).partition(", but")[0]
+        raise DeviceError(problem, hint="leave --deterministic out") from cause
+    finally:
+        torch.backends.cudnn.deterministic = before[0]
+        torch.use_deterministic_algorithms(before[1])

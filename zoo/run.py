@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -38,6 +42,8 @@ class DataRecord:
     notes: tuple[str, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
     """How the data was opened: the table's columns, the group column, …"""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What the user said of the data, by option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,23 +217,35 @@ def locate_model(path: Path) -> Located:
     )
 
 
-def create_run(path: Path | None, name: str) -> Run:
+def create_run(path: Path | None, name: str, fill: Callable[[Run], None]) -> Run:
     """Make a new folder: `path` if given, else `runs/NAME` or the first free `runs/NAME-2` ….
+
+    Args:
+        path: Where, if the user said so.
+        name: What else it is called after.
+        fill: Writes what the folder begins with; it gets its name when that is done, so that a
+            kill leaves either a run that can be resumed, or none.
 
     Raises:
         RunError: `path` exists.
         StorageError: The folder cannot be made.
     """
     require_free(path)
-    for candidate in [path] if path else _candidates(name):
-        try:
-            candidate.mkdir(parents=True)
-        except FileExistsError:
+    candidates = [path] if path else _candidates(name)
+    place = candidates[0]
+    staged = place.with_name(f".{place.name}.{uuid4().hex}.part")
+    try:
+        staged.mkdir(parents=True)
+        fill(Run(staged))
+        for candidate in candidates:
+            if not candidate.exists():
+                with suppress(FileExistsError):
+                    return Run(staged.rename(candidate))
             require_free(path)
-        except OSError as cause:
-            raise StorageError(candidate, cause) from cause
-        else:
-            return Run(candidate)
+    except OSError as cause:
+        raise StorageError(place, cause) from cause
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
     raise RunError(f"runs/{name} and its numbered successors all exist")
 
 

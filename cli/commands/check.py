@@ -46,6 +46,9 @@ def check(
     yes: YesOption = False,
     val: ValOption = None,
     val_split: ValSplitOption = None,
+    seed: Annotated[
+        int, typer.Option(help="The one that training will have: it chooses what validates.")
+    ] = 0,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Look for what would spoil a result: bad files, leaks, wrong labels, odd images.
@@ -68,7 +71,7 @@ def check(
         skip_bad=True,
     )
     with TerminalProgress() as progress:
-        dataset = open_dataset(data, settings)
+        dataset = open_dataset(data, settings, seed=seed)
         report = check_dataset(dataset, near=near, img_size=img_size, progress=progress)
     if output is not None:
         write_json(output, report.to_json())

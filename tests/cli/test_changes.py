@@ -103,3 +103,13 @@ def test_assignments_are_json_or_else_text():
 def test_what_assigns_nothing_is_refused(text):
     with pytest.raises(typer.BadParameter, match="not of the form NAME=VALUE"):
         read_assignments([text])
+
+
+def test_two_losses_for_one_kind_contradict_each_other():
+    with pytest.raises(typer.BadParameter, match="bce and focal are both for targets of labels"):
+        read_losses(["bce", "focal"])
+
+
+def test_no_stage_is_not_a_choice_of_stages():
+    with pytest.raises(typer.BadParameter, match="name stages"):
+        read_stages(" , ")

@@ -5,6 +5,7 @@ from zoo.errors import DeviceError
 from zoo.hardware import (
     exact_float32,
     explain_missing_cuda,
+    repeatable,
     resolve_device,
     resolve_precision,
     resolve_workers,
@@ -73,3 +74,31 @@ def test_tf32_is_off_for_a_while_and_then_as_before():
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_repeating_switches_torch_and_gives_its_state_back(strict, before):
+    torch.use_deterministic_algorithms(before)
+    try:
+        with repeatable(strict=strict):
+            assert torch.are_deterministic_algorithms_enabled() == (strict or before)
+            assert torch.backends.cudnn.deterministic
+        assert torch.are_deterministic_algorithms_enabled() == before
+        assert not torch.backends.cudnn.deterministic
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+
+
+def test_an_operator_that_cannot_be_repeated_is_refused_by_name():
+    with (
+        pytest.raises(DeviceError, match="^put_ does not have a deterministic impl") as caught,
+        repeatable(strict=True),
+    ):
+        torch.zeros(2).put_(torch.tensor([0]), torch.tensor([1.0]))
+    assert caught.value.hint == "leave --deterministic out"
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="another"), repeatable(strict=True):
+        raise RuntimeError("another")

@@ -8,27 +8,31 @@ from zoo.errors import DamagedFileError, DataError, RunError, StorageError
 from zoo.run import Run, create_run, find_unfinished, locate_model
 
 
+def nothing(run):
+    """Write nothing into a new run."""
+
+
 def test_names_are_numbered_when_taken():
-    paths = [create_run(None, "net-data").path for _ in range(3)]
+    paths = [create_run(None, "net-data", nothing).path for _ in range(3)]
     assert [p.name for p in paths] == ["net-data", "net-data-2", "net-data-3"]
 
 
 def test_a_chosen_folder_must_be_new(tmp_path):
-    create_run(tmp_path / "a" / "b", "ignored")
+    create_run(tmp_path / "a" / "b", "ignored", nothing)
     with pytest.raises(RunError, match="exists") as caught:
-        create_run(tmp_path / "a" / "b", "ignored")
+        create_run(tmp_path / "a" / "b", "ignored", nothing)
     assert "another --output" in caught.value.hint
 
 
 def test_a_place_that_cannot_hold_a_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write"):
-        create_run(tmp_path / "file" / "run", "ignored")
+        create_run(tmp_path / "file" / "run", "ignored", nothing)
 
 
 def test_the_newest_numbered_run_is_found():
     for _ in range(2):
-        create_run(None, "x").path.joinpath("run.json").touch()
+        create_run(None, "x", nothing).path.joinpath("run.json").touch()
     assert find_unfinished(None, "x").path == Path("runs/x-2")
 
 
@@ -152,10 +156,23 @@ def test_an_unfinished_run_has_no_model_yet(copy):
 def test_an_unfinished_run_in_the_way_can_be_continued(copy):
     copy.update(status="interrupted")
     with pytest.raises(RunError, match="exists") as caught:
-        create_run(copy.path, "ignored")
+        create_run(copy.path, "ignored", nothing)
     assert "--resume" in caught.value.hint
 
 
 def test_without_a_run_there_is_nothing_to_resume():
     with pytest.raises(RunError, match="no run to resume at runs/x"):
         find_unfinished(None, "x")
+
+
+def test_a_folder_gets_its_name_when_what_it_begins_with_is_written(tmp_path):
+    def fail(run):
+        (run.path / "splits.jsonl").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        create_run(tmp_path / "run", "ignored", fail)
+    assert list(tmp_path.iterdir()) == []
+    run = create_run(tmp_path / "run", "ignored", lambda run: (run.path / "a").write_text("whole"))
+    assert (run.path / "a").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

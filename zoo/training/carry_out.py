@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo.backbones.network import Network, build_network
 from zoo.errors import RunInterruptedError
-from zoo.hardware import keep_freed_memory
+from zoo.hardware import keep_freed_memory, repeatable
 from zoo.model import ModelConfig, widths_of
 from zoo.progress import Progress
 from zoo.run import Run
@@ -52,26 +52,28 @@ def carry_out(
     Raises:
         RunInterruptedError: A signal came; the run can be resumed.
         RecipeError: The loss is not finite, or a batch does not fit into memory.
+        DeviceError: An operator cannot be repeated, and was to be.
     """
     if plan.device.type == "cpu":
         keep_freed_memory()
-    with stop_on_signals() as stop:
-        training = Training(
-            run=run,
-            plan=plan,
-            network=network,
-            config=_config_of(plan),
-            processes=processes,
-            progress=progress,
-            stop=stop,
-        )
-        try:
-            run_phases(training)
-        except RunInterruptedError:
-            if processes.writes:
-                run.update(status="interrupted")
-            raise
-    finish(training)
+    with repeatable(strict=plan.deterministic):
+        with stop_on_signals() as stop:
+            training = Training(
+                run=run,
+                plan=plan,
+                network=network,
+                config=_config_of(plan),
+                processes=processes,
+                progress=progress,
+                stop=stop,
+            )
+            try:
+                run_phases(training)
+            except RunInterruptedError:
+                if processes.writes:
+                    run.update(status="interrupted")
+                raise
+        finish(training)
     return run
 
 

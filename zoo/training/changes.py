@@ -18,7 +18,15 @@ _OF_HEAD = frozenset(field.name for field in fields(HeadRecipe))
 _OF_RECIPE = frozenset(field.name for field in fields(Recipe)) - {
     *("name", "summary", "reference", "phases", "head", "augment"),
 }
-_NEED_DESCENT = _OF_DESCENT | _OF_AUGMENT | {"batch_size", "accumulate", "last_batch", "sampling"}
+_NEED_DESCENT = (
+    _OF_DESCENT
+    | _OF_AUGMENT
+    | _OF_HEAD
+    | {
+        *("batch_size", "accumulate", "last_batch", "sampling", "losses", "focal_gamma"),
+        *("huber_delta", "label_smoothing", "target_weights", "weighting"),
+    }
+)
 """What means nothing to a recipe that only solves."""
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from zoo.backbones.network import trained_stages
 from zoo.data.pixels import open_pixels
-from zoo.errors import RecipeError
 from zoo.progress import Progress
 from zoo.recipes import DescendPhase
 from zoo.seeds import derive_seed
@@ -87,12 +83,11 @@ class Descent:
         """
         self._arrange(start)
         self._announce()
-        with _repeatable(strict=self.plan.deterministic):
-            for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
-                if self.step >= self.total_steps or self.best.is_over:
-                    break
-                self._train(epoch)
-                self._end(epoch)
+        for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
+            if self.step >= self.total_steps or self.best.is_over:
+                break
+            self._train(epoch)
+            self._end(epoch)
         self._settle()
 
     def _arrange(self, start: Checkpoint | None) -> None:
@@ -285,30 +280,3 @@ class Descent:
             return None
         target = next(t for t in self.plan.dataset.targets if isinstance(t, ClassTarget))
         return balanced_chances(self.plan.dataset.train.truths[target.name], target.num_outputs)
-
-
-@contextmanager
-def _repeatable(*, strict: bool) -> Iterator[None]:
-    """Let torch use only algorithms that give the same bits again.
-
-    Args:
-        strict: Refuse every operator that has none; otherwise only convolutions are chosen so.
-
-    Raises:
-        RecipeError: An operator was refused.
-    """
-    if strict:  # what torch demands of whoever multiplies matrices on a GPU repeatably
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.backends.cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
-    torch.backends.cudnn.deterministic = True
-    torch.use_deterministic_algorithms(strict or before[1])
-    try:
-        yield
-    except RuntimeError as cause:
-        if "does not have a deterministic implementation" not in str(cause):
-            raise
-        problem = str(cause).partition(", but")[0]
-        raise RecipeError(problem, hint="leave --deterministic out") from cause
-    finally:
-        torch.backends.cudnn.deterministic = before[0]
-        torch.use_deterministic_algorithms(before[1])

@@ -97,10 +97,12 @@ def _adapt_to_process(
 
 def _begin(plan: Plan, record: RunRecord, output: Path | None, name: str) -> Run:
     """Make the run folder."""
-    run = create_run(output, name)
-    run.write_splits(plan.dataset)
-    run.write(record)
-    return run
+
+    def fill(run: Run) -> None:
+        run.write_splits(plan.dataset)
+        run.write(record)
+
+    return create_run(output, name, fill)
 
 
 def _first_record(plan: Plan, processes: int, command: str) -> RunRecord:
@@ -123,6 +125,7 @@ def _first_record(plan: Plan, processes: int, command: str) -> RunRecord:
             num_samples={split: len(samples) for split, samples in dataset.splits.items()},
             notes=dataset.notes,
             source=dict(dataset.source),
+            asked=dict(plan.asked),
         ),
         seed=plan.seed,
         auto_batch=plan.auto_batch,

@@ -96,7 +96,8 @@ def _compare_with_head(training: Training, final: Metrics) -> None:
     solved = [line["validation"][name] for line in lines if line["kind"] == "solve"]
     if not solved or lines[-1]["kind"] != "descend":
         return
-    reached = lines[-1]["validation"][name]
+    # A loss is not what it was before the temperature was folded in; the log has that one.
+    reached = lines[-1]["validation"]["loss"] if name == "loss" else final.headline.value
     if better * reached < better * solved[-1]:
         training.progress.note(
             f"note: gradient descent did not improve on the solved head ({name} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,22 @@ class Settings:
     pretrained: bool = True
     """Start from the backbone's weights; otherwise from random ones."""
 
+    def __post_init__(self) -> None:
+        if self.limit_train is not None and self.limit_train < 1:
+            raise RecipeError(f"cannot train on {self.limit_train} samples")
+
+    @property
+    def asked_of_data(self) -> dict[str, Any]:
+        """What the user said of the data, by option, as JSON has it."""
+        said = {field.name: getattr(self.data, field.name) for field in fields(self.data)}
+        said |= {"limit_train": self.limit_train}
+        usual = {field.name: field.default for field in fields(self.data)} | {"limit_train": None}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in said.items()
+            if value != usual[name]
+        }
+
     @property
     def recipe_changes(self) -> dict[str, Any]:
         """All that differs from the recipe."""
@@ -92,6 +108,8 @@ class Plan:
     workers: int
     data: Path = Path()
     """What the data set was opened from; absolute."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What the user said of the data; see `Settings.asked_of_data`."""
     auto_batch: bool = False
     deterministic: bool = False
     compile: bool = False

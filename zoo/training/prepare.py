@@ -75,6 +75,7 @@ def prepare(
         preprocess=preprocess,
         dataset=dataset,
         data=data.expanduser().resolve(),
+        asked=settings.asked_of_data,
         device=device,
         precision=precision,
         workers=resolve_workers(settings.workers, device),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,6 +26,9 @@ from zoo.training.checkpoint import has_checkpoint
 from zoo.training.plan import Plan, Settings, adapt_preprocess
 from zoo.training.prepare import default_name, describe_plan
 from zoo.training.processes import join_processes
+
+_MAY_DIFFER = frozenset({"skip_bad", "allow_leaks", "accept_guess"})
+"""What is settled once the data is opened: it does no harm to say it again."""
 
 
 def resume(
@@ -84,7 +88,7 @@ def resume(
         device=processes.device,
         precision=record.precision,
         workers=resolve_workers(settings.workers, processes.device, neighbours=neighbours),
-        auto_batch=record.auto_batch,
+        auto_batch=record.auto_batch or settings.auto_batch,
         deterministic=record.deterministic,
         compile=record.compile,
         cache=settings.cache,
@@ -158,6 +162,15 @@ def _require_same(
         "--precision": (settings.precision.replace("auto", record.precision), record.precision),
     }
     other = [name for name, (now, then) in given.items() if now is not None and now != then]
+    other += [
+        flag_of(name)
+        for name, value in settings.asked_of_data.items()
+        if name not in _MAY_DIFFER and _as_json(value) != record.data.asked.get(name)
+    ]
+    switches = ("deterministic", "compile")
+    other += [flag_of(name) for name in switches if getattr(settings, name) > getattr(record, name)]
+    if record.pretrained and not settings.pretrained:
+        other.append("--random-weights")
     if other := [*other, *_changed_flags(record, settings)]:
         raise RunError(
             f"{run.path} was begun with other settings: {', '.join(other)}",
@@ -184,3 +197,8 @@ def _with_stage_names(recipe: Recipe, backbone: Backbone) -> Recipe:
         for phase in recipe.phases
     )
     return replace(recipe, phases=phases)
+
+
+def _as_json(value: Any) -> Any:
+    """Write a value as the record has it after it was read."""
+    return list(value) if isinstance(value, tuple) else value

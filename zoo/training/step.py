@@ -71,7 +71,9 @@ class Stepper:
             except RuntimeError as cause:
                 if not should_reduce_batch_size(cause):
                     raise
-                self._halve(cause)
+                self._require_room_for_less(cause)
+            # Only here is the failed batch's graph, which the error held, gone.
+            self._halve()
 
     def _backward(
         self,
@@ -149,8 +151,8 @@ class Stepper:
             return self._module.no_sync()
         return contextlib.nullcontext()
 
-    def _halve(self, cause: RuntimeError) -> None:
-        """Go on with batches of half the size, or give up."""
+    def _require_room_for_less(self, cause: RuntimeError) -> None:
+        """Give up where batches are not to be halved, or cannot be."""
         if not self.plan.auto_batch or self.batch_size == 1 or self.processes.count > 1:
             auto = ", or auto for the largest that fits" if self.processes.count == 1 else ""
             smaller = f"a smaller --batch-size{auto}, or "
@@ -158,6 +160,9 @@ class Stepper:
                 f"a batch of {self.batch_size} does not fit into memory",
                 hint=f"give {smaller if self.batch_size > 1 else ''}a smaller --img-size",
             ) from cause
+
+    def _halve(self) -> None:
+        """Go on with batches of half the size."""
         for parameter in self._module.parameters():
             parameter.grad = None
         if self.plan.device.type == "cuda":

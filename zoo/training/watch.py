@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo.errors import RecipeError
 from zoo.training.augment import Place
+from zoo.training.checkpoint import has_checkpoint
 from zoo.training.context import Training
 
 
@@ -89,10 +90,12 @@ class LossWatch:
     @property
     def _last_good(self) -> str:
         """Where the run could go on from, in words."""
-        if not self._last_saved:
-            return "there is no checkpoint of this phase yet"
         place = self.training.run.checkpoints
-        return f"the checkpoint of step {self._last_saved} in {place} is still good"
+        if self._last_saved:
+            return f"the checkpoint of step {self._last_saved} in {place} is still good"
+        if has_checkpoint(place):
+            return f"the checkpoint of the phase before it, in {place}, is still good"
+        return "there is no checkpoint yet"
 
     def _refuse(self, value: float, step: int, places: Sequence[Place]) -> NoReturn:
         train = self.training.plan.dataset.train

@@ -56,7 +56,7 @@ def test_every_option_of_the_method_reaches_the_recipe(zoo, photos):
     --optimizer sgd --momentum 0.8 --weight-decay 0.01 --layer-decay 0.7 --schedule one-cycle
     --warmup 0.2 --clip-norm 2 --ema 0.9 --patience 3 --batch-norm adapt --dropout 0.1
     --loss focal --label-smoothing 0.05 --class-weights balanced --sampling balanced
-    --target-weight label=2 --weighting uncertainty --flip 0.1 --rotation 5 --mixup 0.2
+    --target-weight label=2 --weighting fixed --flip 0.1 --rotation 5 --mixup 0.2
     --cutmix 1 --set grayscale=0.1 --set head-lr=0.5 --set nesterov=false --deterministic
     --limit-train 12 --img-size 32 --device cpu --random-weights --no-cache --output out"""
     outcome = zoo("finetune", TINY, photos, *arguments.split())
@@ -68,7 +68,7 @@ def test_every_option_of_the_method_reaches_the_recipe(zoo, photos):
     expected |= {"train": {"top": 2}, "head_lr": 0.5, "nesterov": False}
     assert expected.items() <= recipe["phases"][-1].items()
     shared = {"batch_size": 4, "accumulate": 2, "label_smoothing": 0.05, "sampling": "balanced"}
-    shared |= {"class_weights": "balanced", "weighting": "uncertainty"}
+    shared |= {"class_weights": "balanced", "weighting": "fixed"}
     shared |= {"losses": {"class": "focal", "labels": "focal"}, "target_weights": {"label": 2}}
     assert shared.items() <= recipe.items()
     augment = {"flip": 0.1, "rotation": 5, "mixup": 0.2, "cutmix": 1, "grayscale": 0.1}
@@ -105,7 +105,7 @@ def test_hidden_layers_and_a_flattened_map_are_for_recipes_that_solve_nothing(zo
 @pytest.mark.parametrize(
     ("arguments", "texts"),
     [
-        ("--recipe lora", ["lora needs linear layers", "choose a transformer"]),
+        ("--recipe lora", ["lora updates linear layers", "choose a transformer"]),
         ("--loss huber", ["no target is of a kind that the loss huber is for", "focal"]),
         ("--target-weight colour=2", ["no target is called colour", "label (class)"]),
         ("--optimizer adamm", ["no optimiser named 'adamm'", "did you mean"]),

@@ -136,7 +136,7 @@ def test_missing_weights_stop_the_run_before_it_begins(photos, monkeypatch):
 @pytest.mark.parametrize(
     ("network", "recipe", "changes", "said"),
     [
-        (RESNET, "lora", {}, "lora needs linear layers"),
+        (RESNET, "lora", {}, "lora updates linear layers"),
         (VIT, "vgg-classic", {}, "no last feature map to flatten"),
         ("torchvision/squeezenet1_1", "norm-only", {}, "has no norms to train"),
         (RESNET, "finetune", {"optimizer": "adamm"}, "no optimiser named 'adamm'"),

@@ -18,6 +18,7 @@ from zoo.evaluation import truths_of
 from zoo.model import load_model
 from zoo.targets import JointMetrics
 from zoo.training.carry_out import carry_out
+from zoo.training.context import Training
 from zoo.training.finetune import _first_record
 from zoo.training.finish import finish
 from zoo.training.loop import run_phases
@@ -147,7 +148,7 @@ def test_weights_that_are_not_finite_make_no_model(few, tmp_path):
     assert training.run.read().status == "running"
 
 
-@pytest.mark.parametrize(("lr", "worse"), [(1.0, True), (1e-9, True), (None, False)])
+@pytest.mark.parametrize(("lr", "worse"), [(1.0, True), (1e-9, False), (None, False)])
 def test_training_that_was_of_no_use_is_said(few, tmp_path, lr, worse):
     phases = (SOLVE,) if lr is None else (SOLVE, replace(DESCEND, lr=lr, epochs=1))
     heard = Heard()
@@ -155,6 +156,26 @@ def test_training_that_was_of_no_use_is_said(few, tmp_path, lr, worse):
     said = [note for note in heard.notes if "did not improve on the solved head" in note]
     assert bool(said) == worse
     assert all("linear-probe" in note for note in said)
+
+
+def test_a_deterministic_run_is_so_from_its_first_phase_to_its_last_measurement(
+    few, tmp_path, monkeypatch
+):
+    seen = []
+    outputs = Training.outputs
+
+    def remember(self, split):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return outputs(self, split)
+
+    monkeypatch.setattr(Training, "outputs", remember)
+    plan = plan_of(RECIPE, few, deterministic=True)
+    training = begin(plan, tmp_path / "run")
+    training.run.write_splits(few)
+    training.run.write(_first_record(plan, 1, ""))
+    carry_out(training.run, plan, training.network, training.processes, training.progress)
+    assert len(seen) > 2
+    assert all(seen)
 
 
 def test_carrying_out_a_plan_is_its_phases_and_its_end(few, tmp_path):

@@ -75,8 +75,8 @@ def test_mixing_values_is_no_contradiction(few):
 @pytest.mark.parametrize(
     ("network", "fields", "said"),
     [
-        (RESNET, {"lora": Lora()}, "lora needs linear layers"),
-        (VIT, {"lora": Lora(), "train": ("stem",)}, "lora needs linear layers"),
+        (RESNET, {"lora": Lora()}, "lora updates linear layers"),
+        (VIT, {"lora": Lora(), "train": ("stem",)}, "lora updates linear layers"),
         ("torchvision/squeezenet1_1", {"parameters": "norms"}, "has no norms to train"),
         (RESNET, {"parameters": "biases", "train": ()}, None),
         (RESNET, {"optimizer": "adamm"}, "no optimiser named 'adamm'"),
@@ -101,3 +101,14 @@ def test_asking_changes_nothing_of_the_network(networks):
     before = [(name, p.requires_grad) for name, p in network.named_parameters()]
     require_fit_to_network(recipe_of(replace(DESCEND, lora=Lora())), network)
     assert [(name, p.requires_grad) for name, p in network.named_parameters()] == before
+
+
+def test_one_target_has_nothing_to_be_weighed_against(few):
+    fields = {"weighting": "uncertainty"}
+    with pytest.raises(RecipeError, match="one target alone"):
+        require_fit_to_data(replace(RECIPE, **fields), few, fields)
+
+
+def test_solved_heads_cannot_weigh_labels(few):
+    with pytest.raises(RecipeError, match="cannot weigh labels"):
+        require_fit_to_data(replace(RECIPE, class_weights="balanced"), three_targets(few))

@@ -95,8 +95,8 @@ def test_a_run_that_is_killed_again_and_again_ends_in_the_same_bits(run, tmp_pat
         if kills >= KILLS and not output.exists():
             break
         begins = not (output / "run.json").exists()
-        if begins:  # killed before anything was written down: there is nothing to resume yet
-            shutil.rmtree(output, ignore_errors=True)
+        if begins:  # killed before there was anything to resume: its name is still free
+            assert not output.exists()
         seconds = moments.uniform(0, duration) if kills < KILLS else 600.0
         resumes = "" if begins else " --resume"
         status = run(COMMAND.format(output=output, **places) + resumes, seconds)

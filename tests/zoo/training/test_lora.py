@@ -213,5 +213,5 @@ def test_a_path_that_only_begins_alike_is_not_adapted():
 
 def test_a_network_without_linear_layers_is_an_error():
     body = torchvision.models.resnet18()
-    with pytest.raises(RecipeError, match="lora needs linear layers in the trained stages"):
+    with pytest.raises(RecipeError, match="lora updates linear layers"):
         add_lora(body, ["layer3", "layer4"], LORA, seed=0)

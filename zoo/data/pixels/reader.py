@@ -23,6 +23,7 @@ class Reader:
         self.records = records
         self._pixels = pixels
         self._mapped = 0
+        self._sound = np.zeros(len(records), dtype=bool)
 
     @staticmethod
     def open(store: Store) -> Reader | None:
@@ -53,14 +54,20 @@ class Reader:
         return np.where(same, rows, -1)
 
     def get(self, row: int) -> NDArray[np.uint8] | None:
-        """View an image's pixels [height, width, 3], or nothing where they are damaged."""
+        """View an image's pixels [height, width, 3], or nothing where they are damaged.
+
+        The checksum is compared when this process first reads an image; it takes a quarter of
+        the time that augmenting one does.
+        """
         record = self.records[row]
         height, width = int(record["height"]), int(record["width"])
         offset, size = int(record["offset"]), 3 * height * width
         self._announce(offset, size)
         pixels = np.frombuffer(self._pixels, np.uint8, size, offset)
-        if checksum(record, pixels) != record["crc"]:
-            return None
+        if not self._sound[row]:
+            if checksum(record, pixels) != record["crc"]:
+                return None
+            self._sound[row] = True
         self._hand_back(size)
         return pixels.reshape(height, width, 3)
 

@@ -75,7 +75,7 @@ class StoredPixels:
         return int((self._rows >= 0).sum())
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """View one image in the store, its checksum compared each time."""
+        """View one image in the store; its checksum is compared the first time."""
         row = int(self._rows[index])
         if row >= 0:
             pixels = self._reader.get(row)

@@ -11,6 +11,8 @@ from zoo.data.tables.spec import TargetSpec, parse_target
 from zoo.errors import DataError
 from zoo.targets import Target
 
+_RESERVED = "file"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -176,6 +178,11 @@ def _require_sense(table: Table, choice: Choice) -> None:
         )
     if len(set(names)) < len(names):
         raise DataError(f"two targets have one name: {', '.join(names)}", hint="say NEW=COLUMN")
+    if _RESERVED in names:
+        raise DataError(
+            f"a target cannot be called {_RESERVED!r}, which predictions call their image",
+            hint=f"say NEW={_RESERVED}",
+        )
     if choice.group == choice.input:
         raise DataError(
             f"{choice.group!r} cannot be both the input and the group",

@@ -261,6 +261,8 @@ def test_a_column_is_for_one_thing(pictures, write, columns):
         open_columns(table, "image:class")
     with pytest.raises(DataError, match="two targets have one name"):
         open_columns(table, "shop:class", "shop=tags:labels")
+    with pytest.raises(DataError, match="cannot be called 'file'"):
+        open_columns(table, "file=shop:class")
 
 
 def test_a_class_that_is_not_validated_is_noted(pictures, write):
