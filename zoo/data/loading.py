@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.inputs.contract import Preprocess
 from zoo.inputs.image import UnreadableImageError, preprocess, read_image, to_tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +54,7 @@ def load_prepared(
         _PreparedFiles(paths, contract),
         [range(start, min(start + batch_size, len(paths))) for start in starts],
         workers=workers,
-        collate=keep_list,
+        collate=as_it_is,
     )
     for start, items in zip(starts, loader, strict=True):
         images = {start + at: item for at, item in enumerate(items) if isinstance(item, Tensor)}
@@ -67,8 +69,7 @@ def open_loader(
     batches: Sequence[Iterable[Any]],
     *,
     workers: int,
-    collate: Callable[[list[Any]], Any] | None = None,
-    pin_memory: bool = False,
+    collate: Callable[[Any], Any] | None = None,
 ) -> DataLoader[Any]:
     """Load the listed batches in order, one of them in this process, more in others."""
     return DataLoader(
@@ -76,13 +77,12 @@ def open_loader(
         batch_sampler=[list(batch) for batch in batches],
         num_workers=workers if len(batches) > 1 else 0,
         collate_fn=collate,
-        pin_memory=pin_memory,
         worker_init_fn=_leave_signals_to_parent,
     )
 
 
-def keep_list(items: list[Any]) -> list[Any]:
-    """Leave a batch as it is: a list of items."""
+def as_it_is(items: T) -> T:
+    """Leave a batch as the data set gave it."""
     return items
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -164,7 +165,7 @@ class Descent:
             progress.advance(len(step), figures)
         progress.finish()
 
-    def _descend(self, step: list[Place], images: list[Tensor]) -> None:
+    def _descend(self, step: list[Place], images: Sequence[Tensor] | Tensor) -> None:
         """Take one step."""
         set_learning_rates(self.optimizer, self.phase, self.step, self.total_steps)
         loss = self.stepper.backward(self.step, step, images, self._images)

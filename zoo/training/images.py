@@ -9,13 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zoo.data.loading import keep_list, open_loader
+from zoo.data.loading import as_it_is, open_loader
 from zoo.data.pixels import PixelSource
 from zoo.inputs.contract import Preprocess
 from zoo.recipes import Augment
 from zoo.training.augment import Pixels, Place, augment_batch
-
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,37 +30,41 @@ class TrainingImages:
     seed: int
     device: torch.device
 
-    def load(self, steps: Sequence[Sequence[Place]], *, workers: int) -> Iterable[list[Tensor]]:
-        """Read the images of each step."""
-        reader = _Reader(self)
+    def load(
+        self, steps: Sequence[Sequence[Place]], *, workers: int
+    ) -> Iterable[Sequence[Tensor] | Tensor]:
+        """Read the images of each step, for `gather`."""
         if workers == 0:
-            return ([reader[place] for place in step] for step in steps)
-        return open_loader(reader, steps, workers=workers, collate=keep_list)
+            return map(self.read, steps)
+        return open_loader(_Reader(self), steps, workers=workers, collate=as_it_is)
 
-    def gather(self, images: Sequence[Tensor], places: Sequence[Place]) -> Tensor:
-        """Make one batch of images that `load` gave: uint8 [B, 3, size, size], on the device."""
+    def read(self, places: Sequence[Place]) -> Sequence[Tensor] | Tensor:
+        """Read images in whatever process this is."""
+        pixels = [self.source.read(index) for _, index in places]
         if self.device.type == "cpu":
-            return torch.stack(list(images))
-        return self.augment(images, places, self.device)
+            return self._augment(pixels, places)
+        # Copies: what lies in a store cannot be written to, which torch has no tensors for.
+        return [torch.from_numpy(image.copy()) for image in pixels]
 
-    def augment(
-        self, images: Sequence[Pixels], places: Sequence[Place], device: torch.device
-    ) -> Tensor:
-        """Augment images, uint8 [h, w, 3] each, to uint8 [B, 3, size, size]."""
+    def gather(self, images: Sequence[Tensor] | Tensor, places: Sequence[Place]) -> Tensor:
+        """Make one batch of some images that `load` gave.
+
+        Returns:
+            uint8 [B, 3, size, size], on the device.
+        """
+        return images if isinstance(images, Tensor) else self._augment(images, places)
+
+    def _augment(self, images: Sequence[Pixels], places: Sequence[Place]) -> Tensor:
         return augment_batch(
-            images, places, self.recipe, self.contract, seed=self.seed, device=device
+            images, places, self.recipe, self.contract, seed=self.seed, device=self.device
         )
 
 
 class _Reader(Dataset[Tensor]):
-    """Single images by place, in this process or another."""
+    """Steps by their places, in another process."""
 
     def __init__(self, images: TrainingImages) -> None:
         self.images = images
 
-    def __getitem__(self, place: Place) -> Tensor:
-        pixels = self.images.source.read(place[1])
-        if self.images.device.type == "cpu":
-            return self.images.augment([pixels], [place], _CPU)[0]
-        # A copy: what lies in a store cannot be written to, which torch has no tensors for.
-        return torch.from_numpy(pixels.copy())
+    def __getitems__(self, places: list[Place]) -> Sequence[Tensor] | Tensor:
+        return self.images.read(places)

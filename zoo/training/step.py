@@ -48,7 +48,7 @@ class Stepper:
         self,
         number: int,
         step: Sequence[Place],
-        images: Sequence[Tensor],
+        images: Sequence[Tensor] | Tensor,
         source: TrainingImages,
     ) -> Tensor:
         """Compute the gradient of a step.
@@ -79,7 +79,7 @@ class Stepper:
         self,
         number: int,
         step: Sequence[Place],
-        images: Sequence[Tensor],
+        images: Sequence[Tensor] | Tensor,
         source: TrainingImages,
     ) -> Tensor:
         torch.manual_seed(derive_seed(self.seed, "step", number, self.processes.rank))

@@ -100,7 +100,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_augmented_images(descending):
     (pixels,) = images.load([STEP], workers=0)
     truth = torch.from_numpy(plan.dataset.train.truths["label"][[i for _, i in STEP]])
     with torch.no_grad():
-        logits = descending.network(normalize(torch.stack(pixels), plan.preprocess))["label"]
+        logits = descending.network(normalize(pixels, plan.preprocess))["label"]
     # The layout in memory differs, and with it the order of sums.
     torch.testing.assert_close(loss, F.cross_entropy(logits, truth), rtol=1e-4, atol=1e-5)
 
@@ -112,7 +112,7 @@ def test_the_loss_of_mixed_images_is_the_mixed_loss(descending, augment):
     loss = backward(stepper, 2)
     plan, images = descending.plan, images_of(descending)
     (pixels,) = images.load([STEP], workers=0)
-    mixed = mix(torch.stack(pixels), recipe, seed=derive_seed(5, "mix", 0, 0), step=2)
+    mixed = mix(pixels, recipe, seed=derive_seed(5, "mix", 0, 0), step=2)
     assert 0 < mixed.part < 1
     truth = torch.from_numpy(plan.dataset.train.truths["label"][[i for _, i in STEP]])
     with torch.no_grad():
