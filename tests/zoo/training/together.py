@@ -204,7 +204,7 @@ def stopped(folder: Path, _: Account) -> None:
 def without_a_folder(folder: Path, _: Account) -> None:
     """Fail in the first process alone."""
 
-    def refuse(path, name):
+    def refuse(path, name, fill):
         raise StorageError(path, OSError(28, "No space left on device"))
 
     before, finetune.create_run = finetune.create_run, refuse
