@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.changes import read_assignments, read_batch_size, read_losses, read_stages, read_widths
+from cli.choices import (
+    BatchNormChoice,
+    ClassWeightsChoice,
+    PrecisionChoice,
+    SamplingChoice,
+    ScheduleChoice,
+    WeightingChoice,
+)
 from cli.options import (
     AllowLeaksOption,
     CacheDirOption,
@@ -33,52 +40,6 @@ if TYPE_CHECKING:
     from zoo.run import Run
 
 _METHOD, _LOSS, _AUGMENT, _MACHINE = "Method", "Loss", "Augmentation", "Machine"
-
-
-class PrecisionChoice(str, Enum):
-    """What training computes in."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-
-
-class ScheduleChoice(str, Enum):
-    """How the learning rate falls."""
-
-    COSINE = "cosine"
-    LINEAR = "linear"
-    ONE_CYCLE = "one-cycle"
-    STEP = "step"
-    CONSTANT = "constant"
-
-
-class BatchNormChoice(str, Enum):
-    """Whether running statistics move."""
-
-    FROZEN = "frozen"
-    ADAPT = "adapt"
-
-
-class ClassWeightsChoice(str, Enum):
-    """What a class counts in the loss."""
-
-    NONE = "none"
-    BALANCED = "balanced"
-
-
-class SamplingChoice(str, Enum):
-    """How an epoch is drawn."""
-
-    SHUFFLED = "shuffled"
-    BALANCED = "balanced"
-
-
-class WeightingChoice(str, Enum):
-    """What a target counts beside others."""
-
-    FIXED = "fixed"
-    UNCERTAINTY = "uncertainty"
 
 
 def finetune(

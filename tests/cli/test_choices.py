@@ -1,0 +1,27 @@
+from enum import Enum
+from typing import get_args, get_type_hints
+
+import pytest
+
+from cli import choices
+from zoo.hardware import Precision
+from zoo.recipes import DescendPhase, Recipe
+
+KNOWN = {
+    choices.BatchNormChoice: get_args(get_type_hints(DescendPhase)["batch_norm"]),
+    choices.ClassWeightsChoice: get_args(get_type_hints(Recipe)["class_weights"]),
+    choices.PrecisionChoice: ("auto", *get_args(Precision)),
+    choices.SamplingChoice: get_args(get_type_hints(Recipe)["sampling"]),
+    choices.ScheduleChoice: get_args(get_type_hints(DescendPhase)["schedule"]),
+    choices.WeightingChoice: get_args(get_type_hints(Recipe)["weighting"]),
+}
+
+
+@pytest.mark.parametrize("choice", list(KNOWN))
+def test_the_command_line_offers_what_recipes_know_and_nothing_else(choice):
+    assert {word.value for word in choice} == set(KNOWN[choice])
+
+
+def test_every_choice_is_compared():
+    offered = {c for c in vars(choices).values() if isinstance(c, type) and issubclass(c, Enum)}
+    assert offered - {Enum} == set(KNOWN)
