@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from cli.options import Format, Runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from export.levels import Level, TargetParity, TargetScore
-    from export.verification import Verification
+    from export.levels import PlacementLevel, TargetParity, TargetScore
+    from export.number_level import ParityLevel, TargetNumbers
+    from export.pixel_level import PixelLevel
+    from export.verification import Level, Verification
 
 _QUESTIONS = {
     "L0": "valid, portable graph?",
     "L1": "same numbers?",
+    "L2": "same pixels?",
     "L3": "same score?",
     "L4": "ran on the GPU?",
 }
@@ -32,6 +35,7 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
     from pydantic import TypeAdapter
 
     from cli import render
+    from cli.location import print_location
     from export.convert import REPORT_FILE
     from export.verification import Verification
 
@@ -43,10 +47,14 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
             [row for name, level in report.levels.items() for row in _rows(name, level)],
         )
         render.print_line()
+        if report.location is not None:
+            print_location(report.location)
+            render.print_line()
         render.print_facts(
             [
                 ("verdict", report.verdict.upper()),
                 ("device", f"{report.device_name}; {', '.join(report.providers_used)}"),
+                *([("TF32", _tf32(report))] if report.tf32_effect else []),
                 ("model", str(folder / "onnx" / report.file)),
                 ("report", str(folder / REPORT_FILE)),
             ]
@@ -64,44 +72,86 @@ def warn_if_unproved(model: Path, runtime: Runtime) -> None:
         TerminalProgress().note(note)
 
 
+def _tf32(report: Verification) -> str:
+    """Say what was left out of the verdict."""
+    moved = (
+        f"{target} by {effect.torch:.1e} in PyTorch and {effect.onnx:.1e} in ONNX Runtime"
+        for target, effect in (report.tf32_effect or {}).items()
+    )
+    return f"off; it would move {', '.join(moved)}"
+
+
 def _rows(name: str, level: Level) -> Iterator[tuple[str, str, str, str]]:
     """Give a level its line, and below it each of several targets its own."""
-    from export.levels import MetricLevel, ParityLevel
+    from export.levels import MetricLevel
+    from export.number_level import ParityLevel, TargetNumbers
+    from export.pixel_level import PixelLevel
 
     yield name, _QUESTIONS[name], level.verdict.upper(), _figures(level)
-    if isinstance(level, ParityLevel | MetricLevel) and len(level.targets) > 1:
-        for target, found in level.targets.items():
+    targets: Mapping[str, TargetParity | TargetScore] = {}
+    if isinstance(level, ParityLevel | PixelLevel | MetricLevel):
+        targets = level.targets
+    for target, found in targets.items():
+        if len(targets) > 1:
             yield "", f"  {target}", found.verdict.upper(), _target_figures(found)
+        if isinstance(found, TargetNumbers):
+            yield from _number_rows(found)
+
+
+def _number_rows(found: TargetNumbers) -> Iterator[tuple[str, str, str, str]]:
+    """Say how both compare with float64, and how they decide."""
+    errors = (
+        f"PyTorch {found.noise_floor:.1e} (the noise floor), "
+        f"ONNX Runtime {found.max_abs_error_float64:.1e}, ratio {found.error_ratio:.2f}"
+    )
+    yield "", "    error from float64", "", errors
+    if found.sure_agreement is not None:
+        part = f"{found.sure_agreement:.1%} of {found.num_sure} sure images"
+        yield "", "    decided alike", "", f"{part}, {len(found.ties)} ties"
+    effect = found.batch_effect
+    if effect is not None:
+        moved = f"{effect.max_abs_error:.1e}, allowed {effect.bound:.1e}"
+        yield "", "    moved by a batch", "", moved
 
 
 def _figures(level: Level) -> str:
-    from export.levels import MetricLevel, ParityLevel, StructureLevel
+    from export.levels import MetricLevel, StructureLevel
+    from export.number_level import ParityLevel
+    from export.pixel_level import PixelLevel
 
     if isinstance(level, StructureLevel):
         return f"{sum(f.passed for f in level.findings)} of {len(level.findings)} checks"
     if isinstance(level, ParityLevel):
         sizes = ", ".join(map(str, level.batch_sizes))
         inputs = f"{level.num_samples} images and {len(level.edge_inputs)} edge inputs"
-        figures = f"{_target_figures(level)}; " if len(level.targets) == 1 else ""
-        return f"{figures}{inputs}, batches {sizes}"
+        return f"{_of_only(level)}{inputs}, batches {sizes}"
+    if isinstance(level, PixelLevel):
+        return f"{_of_only(level)}{level.num_samples} files and {len(level.probes)} kinds of file"
     if isinstance(level, MetricLevel):
         many = f"{len(level.targets)} targets, each by its own metric"
         return _target_figures(level) if len(level.targets) == 1 else many
+    return _placement_figures(level)
+
+
+def _of_only(level: ParityLevel | PixelLevel) -> str:
+    """Give the figures of an only target; several have lines of their own."""
+    return f"{_target_figures(level)}; " if len(level.targets) == 1 else ""
+
+
+def _placement_figures(level: PlacementLevel) -> str:
     counts = ", ".join(
         f"{sum(nodes.values())} nodes on {name}"
         for name, nodes in level.placement.by_provider.items()
     )
-    return counts or "no node was placed"
+    sizes = f"; {level.num_shape_nodes} of arithmetic on sizes" if level.num_shape_nodes else ""
+    return f"{counts}{sizes}" if counts else "no node was placed"
 
 
 def _target_figures(found: TargetParity | TargetScore) -> str:
     from export.levels import TargetParity
 
     if isinstance(found, TargetParity):
-        return (
-            f"max error {found.max_abs_error:.1e}, allowed {found.bound:.1e} "
-            f"(noise floor {found.noise_floor:.1e})"
-        )
+        return f"max error {found.max_abs_error:.1e}, allowed {found.bound:.1e}"
     ties = "" if found.metric in ("mae", "r2") else f", {found.ties} ties"
     return (
         f"{_METRICS[found.metric]} {found.show(found.metric_onnx)}, "

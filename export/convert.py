@@ -9,13 +9,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from export.graph import OPSET, export_graph
+from export.hostile import admit, remember
 from export.samples import NUM_SAMPLES, choose_samples
 from export.verification import Verification
 from export.verify import verify
 from zoo.data.dataset import Samples
 from zoo.data.open import DataSettings, open_labelled
 from zoo.data.record import require_unchanged
-from zoo.errors import RunError
+from zoo.errors import DamagedFileError, RunError, UnsafeFileError, VerificationError
 from zoo.manifest import recorded_sha256, update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
@@ -80,6 +81,7 @@ def export_model(
     evidence: Evidence | None,
     *,
     opset: int = OPSET,
+    locate: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Verification | None:
@@ -93,6 +95,7 @@ def export_model(
         folder: The model folder that it was read from.
         evidence: Images to verify on; None leaves the file unproved.
         opset: Version of the operator set.
+        locate: Look for the first module that differs if the numbers do.
         workers: Processes that decode images.
         progress: Hears what happens.
 
@@ -101,7 +104,8 @@ def export_model(
     """
     listener = progress or Silence()
     listener.note(f"exporting {model.config.backbone.name} to ONNX opset {opset}")
-    content = export_graph(model, folder, opset=opset)
+    content = export_graph(model, folder, opset=opset).content
+    remember(content)
     if evidence is None:
         write_bytes(folder / ONNX_FILE, content)
         (folder / REPORT_FILE).unlink(missing_ok=True)
@@ -114,6 +118,7 @@ def export_model(
         evidence.samples,
         file=ONNX_FILE.name,
         recorded=evidence.recorded,
+        locate=locate,
         workers=workers,
         progress=listener,
     )
@@ -134,13 +139,25 @@ def verify_model(
     folder: Path,
     evidence: Evidence,
     *,
+    locate: bool = False,
+    strict: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the ONNX file that lies in a model folder, and replace its report.
 
+    Args:
+        model: The trained network, on the device to verify on.
+        folder: The model folder that it was read from.
+        evidence: Images to verify on.
+        locate: Look for the first module that differs if the numbers do.
+        strict: Leave nothing to the CPU of a GPU session, not even arithmetic on sizes.
+        workers: Processes that decode images.
+        progress: Hears what happens.
+
     Raises:
         RunError: There is none.
+        VerificationError: It is no model, or zoo does not open it.
     """
     path = folder / ONNX_FILE
     if not path.exists():
@@ -148,16 +165,29 @@ def verify_model(
     report = verify(
         model,
         folder,
-        path.read_bytes(),
+        _admit(path),
         evidence.samples,
         file=path.name,
         recorded_sha256=recorded_sha256(folder, ONNX_FILE.as_posix()),
         recorded=evidence.recorded,
+        locate=locate,
+        strict=strict,
         workers=workers,
         progress=progress,
     )
     write_report(folder, report)
     return report
+
+
+def _admit(path: Path) -> bytes:
+    """Read the file unless it is hostile."""
+    try:
+        return admit(path)
+    except (DamagedFileError, UnsafeFileError) as cause:
+        raise VerificationError(
+            f"{path.name} is not the model that was trained:\n  L0 {cause.problem}",
+            hint="zoo export makes it anew",
+        ) from cause
 
 
 def write_report(folder: Path, report: Verification) -> None:

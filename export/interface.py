@@ -11,6 +11,8 @@ from zoo.targets import Target
 
 INPUT, OUTPUT, BATCH = "pixel_values", "logits", "batch_size"
 """The input, the output of an only target of any kind, and the axis that may have any length."""
+HEIGHT, WIDTH = "height", "width"
+"""Two more such axes, where a network was exported for images of any size."""
 
 
 def name_outputs(targets: Sequence[Target]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The levels of a verification as values: their figures, and what to say where they fail."""
+"""Levels of a verification as values: their figures, and what to say where they fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from export.parity import Difference, Tolerance, part_of
-from export.session import NodePlacement
+from export.placement import NodePlacement, PlacementSource
 from export.structure import Finding
 from zoo.recipes import TargetKind
 from zoo.targets.scoring import Figure
@@ -39,8 +39,8 @@ class TargetParity:
     verdict: Verdict
     kind: TargetKind
     noise_floor: Figure
-    """Largest distance of float32 from float64 PyTorch: like all distances here in logits, or
-    in the value's own unit."""
+    """The reference's error: largest distance of float32 from float64 PyTorch; like all
+    distances here in logits, or in the value's own unit."""
     bound: Figure
     """Largest permitted difference."""
     spread: Figure
@@ -51,7 +51,8 @@ class TargetParity:
     """Of ONNX Runtime from float32 PyTorch, over all inputs and batch sizes."""
     mean_abs_error: Figure
     max_abs_error_float64: Figure
-    """Of ONNX Runtime from float64 PyTorch, on the inputs for which that was computed."""
+    """The candidate's error: of ONNX Runtime from float64 PyTorch, on the same inputs as the
+    noise floor."""
     agreement: Figure | None
     """Part of the real images for which both decide the same class, or the same labels, in
     [0, 1]; None for values, which decide nothing."""
@@ -68,6 +69,11 @@ class TargetParity:
         """What the worst of several targets has most of: a failure, then error."""
         return self.verdict == "fail", part_of(self.max_abs_error, self.bound)
 
+    @property
+    def noun(self) -> str:
+        """What is compared."""
+        return "value" if self.kind == "value" else "logit"
+
     def explain(self) -> str:
         """Say where the two differ most, and by how much."""
         tolerance = Tolerance(noise_floor=self.noise_floor, bound=self.bound, spread=self.spread)
@@ -77,9 +83,9 @@ class TargetParity:
                 f"{self.bound:.1e}, which is too large beside the {self.spread:.1e} over which "
                 "answers spread: nothing can be proved about this network"
             )
-        worst, noun = self.worst, "value" if self.kind == "value" else "logit"
+        worst = self.worst
         text = (
-            f"{worst.sample} in a batch of {self.worst_batch_size}: {noun} of "
+            f"{worst.sample} in a batch of {self.worst_batch_size}: {self.noun} of "
             f"{worst.output!r} is {worst.candidate:.6g} instead of {worst.reference:.6g}, "
             f"off by {self.max_abs_error:.2e} where {self.bound:.2e} is allowed"
         )
@@ -87,30 +93,6 @@ class TargetParity:
             answer = "another class" if self.kind == "class" else "other labels"
             text += f"; {answer} for {', '.join(self.disagreements[:5])}"
         return text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParityLevel(TargetParity):
-    """L1: the same numbers, for real and edge inputs in several batch sizes.
-
-    The figures of its own are those of the worst target.
-    """
-
-    num_samples: int
-    """Real images."""
-    edge_inputs: tuple[str, ...]
-    batch_sizes: tuple[int, ...]
-    errors: dict[int, str]
-    """What ONNX Runtime said, by batch size, where it did not run."""
-    targets: dict[str, TargetParity]
-    """By name; at least one."""
-
-    def explain(self) -> str:
-        """Say where the two differ most, target by target."""
-        if self.errors:
-            sizes = ", ".join(map(str, self.errors))
-            return f"does not run in batches of {sizes}: {next(iter(self.errors.values()))}"
-        return _explain_failures(self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +143,7 @@ class MetricLevel(TargetScore):
 
     def explain(self) -> str:
         """Put the scores side by side, target by target."""
-        return _explain_failures(self.targets)
+        return explain_failures(self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,16 +152,19 @@ class PlacementLevel:
 
     verdict: Verdict
     placement: NodePlacement
-    strays: dict[str, int]
-    """Computing operators that ran on another provider."""
+    strays: tuple[str, ...]
+    """Nodes that compute and ran on another provider, as `Operator (name)`."""
+    num_shape_nodes: int
+    """Nodes of arithmetic on sizes that ran on another provider, which is as it should be."""
+    source: PlacementSource
+    """Who told: the session itself, or the profile of a run."""
+    strict: bool
+    """Whether ONNX Runtime was to refuse a graph of which anything is left to the CPU."""
 
     def explain(self) -> str:
-        """Name the operators that ran elsewhere."""
-        strays = ", ".join(f"{count} {name}" for name, count in self.strays.items())
-        return f"not on the GPU: {strays or 'every node'}"
-
-
-Level = StructureLevel | ParityLevel | MetricLevel | PlacementLevel
+        """Name the nodes that ran elsewhere."""
+        more = f" and {len(self.strays) - 5} more" if len(self.strays) > 5 else ""
+        return f"not on the GPU: {', '.join(self.strays[:5]) or 'every node'}{more}"
 
 
 def figures_of(target: TargetParity | TargetScore) -> dict[str, Any]:
@@ -187,7 +172,7 @@ def figures_of(target: TargetParity | TargetScore) -> dict[str, Any]:
     return {field.name: getattr(target, field.name) for field in fields(target)}
 
 
-def _explain_failures(targets: Mapping[str, TargetParity] | Mapping[str, TargetScore]) -> str:
+def explain_failures(targets: Mapping[str, TargetParity] | Mapping[str, TargetScore]) -> str:
     """Put what the failed ones say behind each other, with their names if there are others."""
     failed = {name: found for name, found in targets.items() if found.verdict == "fail"}
     if len(targets) == 1:

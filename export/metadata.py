@@ -7,13 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
+import torch
 from pydantic import TypeAdapter, ValidationError
 
+from export.exporters import Exporter
 from export.interface import name_outputs
 from zoo.errors import ExportError
 from zoo.inputs.contract import Preprocess
 from zoo.model import TrainedModel, weights_sha256
+from zoo.storage import parse_json
 from zoo.targets import Target, ValueTarget
+from zoo.versions import zoo_version
 
 TASKS = {
     "class": "image-classification",
@@ -23,8 +28,16 @@ TASKS = {
 """What a network with one target of a kind does; one with several is `image-multi-task`."""
 
 
+KEYS = (
+    *("zoo.format", "zoo.task", "zoo.targets", "zoo.labels", "zoo.calibration", "zoo.preprocess"),
+    *("zoo.backbone", "zoo.base", "zoo.weights_license", "zoo.weights_sha256"),
+    *("zoo.data_fingerprint", "zoo.version", "zoo.exporter", "zoo.dynamic_size", "zoo.versions"),
+)
+"""All that a file may say of itself; `docs/files.md` tells what each holds."""
+
+
 def describe(model: TrainedModel, folder: Path) -> dict[str, str]:
-    """Collect what the export of a model folder says about itself; lists and tables as JSON."""
+    """Collect what any export of a model folder says about itself; lists and tables as JSON."""
     config = model.config
     targets = config.targets
     facts: dict[str, object] = {
@@ -34,6 +47,7 @@ def describe(model: TrainedModel, folder: Path) -> dict[str, str]:
         "zoo.calibration": {name: fit.temperature for name, fit in config.calibration.items()},
         "zoo.preprocess": _describe_preprocess(config.preprocess),
         "zoo.backbone": config.backbone.name,
+        "zoo.base": config.base,
         "zoo.weights_license": config.backbone.weights.license,
         "zoo.weights_sha256": weights_sha256(folder),
         "zoo.data_fingerprint": config.data_fingerprint,
@@ -41,10 +55,21 @@ def describe(model: TrainedModel, folder: Path) -> dict[str, str]:
     }
     if len(targets) == 1 and not isinstance(targets[0], ValueTarget):
         facts["zoo.labels"] = targets[0].classes
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in sorted(facts.items())
-    }
+    return _write(facts)
+
+
+def describe_export(exporter: Exporter, *, dynamic_size: bool) -> dict[str, str]:
+    """Collect what an export says about how it was made, which the model folder does not imply."""
+    release = torch.__version__.partition("+")[0]
+    versions = {"onnx": onnx.__version__, "torch": release, "zoo": zoo_version()}
+    return _write(
+        {"zoo.exporter": exporter, "zoo.dynamic_size": dynamic_size, "zoo.versions": versions}
+    )
+
+
+def has_dynamic_size(metadata: Mapping[str, str]) -> bool:
+    """Tell whether a file says that it takes images of any height and width."""
+    return metadata.get("zoo.dynamic_size") == "true"
 
 
 def read_targets(metadata: Mapping[str, str]) -> dict[str, Target]:
@@ -96,12 +121,19 @@ def _describe_targets(targets: Sequence[Target]) -> list[dict[str, object]]:
     ]
 
 
+def _write(facts: Mapping[str, object]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in sorted(facts.items())
+    }
+
+
 def _read(metadata: Mapping[str, str], key: str) -> Any:
     """Parse one entry of the metadata."""
     if key not in metadata:
         raise _not_ours(f"it has no {key} in its metadata")
     try:
-        return json.loads(metadata[key])
+        return parse_json(metadata[key])
     except ValueError as cause:
         raise _not_ours(f"its {key} is no JSON") from cause
 

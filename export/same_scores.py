@@ -51,7 +51,7 @@ def compare_scores(
 
     Args:
         targets: What the network answers.
-        inputs: Edge inputs, then the labelled images.
+        inputs: The labelled images, and edge inputs behind them.
         reference: PyTorch's outputs.
         candidate: ONNX Runtime's outputs.
         tolerances: How far the two may be apart.
@@ -59,7 +59,7 @@ def compare_scores(
         recorded: What training measured on exactly these.
     """
     truths, before = truths_of(samples), _by_target(targets, recorded)
-    real = slice(inputs.num_edges, None)
+    real = inputs.samples
     found = {
         target.name: _compare_target(
             target,

@@ -1,40 +1,62 @@
-"""What a verification runs on: edge inputs, then real images."""
+"""What a verification runs on: real images, then edge inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from export.edge_inputs import make_edge_inputs
 from zoo.data.dataset import Samples
 from zoo.data.loading import load_prepared
 from zoo.errors import UnreadableImagesError
 from zoo.inputs.contract import Preprocess
-from zoo.inputs.image import normalize
 from zoo.progress import Progress
-from zoo.seeds import generator_for
 
 NUM_SAMPLES = 256
 """Real images that a verification looks at unless told otherwise."""
 
-_NUM_FLOAT64 = 8
-"""Real images that run in float64 too, besides the edge inputs."""
+NUM_PROBED_SAMPLES = 8
+"""Real images that run in float64 and in every batch size, as all edge inputs do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Edge inputs, then real images, in the network's own format."""
+    """Real images, then edge inputs, in the network's own format."""
 
     pixel_values: Tensor
     """float32 [N, 3, size, size]."""
     names: list[str]
-    num_edges: int
+    num_samples: int
+    """Real images."""
 
     @property
-    def num_probed(self) -> int:
-        """How many of them, from the first, run in float64 and in every batch size."""
-        return min(len(self.names), self.num_edges + _NUM_FLOAT64)
+    def samples(self) -> slice:
+        """Where the real images are."""
+        return slice(self.num_samples)
+
+    @property
+    def edges(self) -> slice:
+        """Where the edge inputs are."""
+        return slice(self.num_samples, None)
+
+    @property
+    def probed(self) -> list[int]:
+        """Where those are that run in float64 and in every batch size.
+
+        Real images are taken evenly from all: a data set may be sorted by class.
+        """
+        count = min(self.num_samples, NUM_PROBED_SAMPLES)
+        real = [at * self.num_samples // count for at in range(count)]
+        return [*real, *range(self.num_samples, len(self.names))]
+
+    @property
+    def probed_names(self) -> list[str]:
+        """What the probed ones are called."""
+        return [self.names[at] for at in self.probed]
 
 
 def choose_samples(samples: Samples, count: int) -> Samples:
@@ -46,35 +68,29 @@ def choose_samples(samples: Samples, count: int) -> Samples:
 def gather_inputs(
     samples: Samples, contract: Preprocess, workers: int, progress: Progress
 ) -> Inputs:
-    """Decode the samples behind the edge inputs.
+    """Decode the samples, and put the edge inputs behind them.
 
     Raises:
         UnreadableImagesError: Samples that cannot be decoded.
     """
     edges = make_edge_inputs(contract)
     paths = samples.paths
-    images = [torch.stack(list(edges.values()))]
+    pixel_values = torch.empty(len(paths) + len(edges), 3, contract.size, contract.size)
+    _decode(paths, contract, workers, progress, pixel_values)
+    for at, picture in enumerate(edges.values(), len(paths)):
+        pixel_values[at] = picture
+    names = [*(f"{path.parent.name}/{path.name}" for path in paths), *edges]
+    return Inputs(pixel_values, names, len(paths))
+
+
+def _decode(
+    paths: Sequence[Path], contract: Preprocess, workers: int, progress: Progress, into: Tensor
+) -> None:
+    """Decode files into the first places of a tensor: there is one copy of them, not two."""
     progress.start("decode", len(paths))
     for batch in load_prepared(paths, contract, batch_size=32, workers=workers):
         if batch.unreadable:
             raise UnreadableImagesError({paths[at]: why for at, why in batch.unreadable.items()})
-        images.append(batch.pixel_values)
+        into[batch.indices] = batch.pixel_values
         progress.advance(len(batch.indices))
     progress.finish()
-    names = [*edges, *(f"{path.parent.name}/{path.name}" for path in paths)]
-    return Inputs(torch.cat(images), names, len(edges))
-
-
-def make_edge_inputs(contract: Preprocess) -> dict[str, Tensor]:
-    """Make pictures that no photo is like: float32 [3, size, size] by name, normalised."""
-    size = contract.size
-    noise = torch.rand(3, size, size, generator=generator_for("verify", "noise"))
-    rows, columns = torch.arange(size).view(-1, 1), torch.arange(size).view(1, -1)
-    checks = ((rows + columns) % 2).float().expand(3, -1, -1)
-    pictures = {
-        "(black)": torch.zeros(3, size, size),
-        "(white)": torch.ones(3, size, size),
-        "(noise)": noise,
-        "(checkerboard)": checks,
-    }
-    return {name: normalize(picture * 255, contract) for name, picture in pictures.items()}

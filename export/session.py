@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -15,25 +13,13 @@ from torch import Tensor
 
 from export.interface import INPUT
 from export.metadata import read_preprocess, read_targets
-from zoo.errors import DamagedFileError, DeviceError, ExportError
+from export.placement import NodePlacement, ask_session, count_nodes
+from export.providers import PLAIN, RUNTIME_ERRORS, Demands, require_cuda_provider, start_session
+from zoo.errors import ExportError
 from zoo.evaluation import Outputs
 from zoo.hardware import resolve_device
 from zoo.inputs.contract import Preprocess
 from zoo.targets import Target
-
-_LOG_ERRORS_ONLY = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePlacement:
-    """Where ONNX Runtime put the nodes of a graph."""
-
-    by_provider: dict[str, dict[str, int]]
-    """Nodes by execution provider and operator."""
-
-    def count(self, provider: str) -> int:
-        """Count the nodes of one provider."""
-        return sum(self.by_provider.get(provider, {}).values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +72,7 @@ class OnnxModel:
         images = np.ascontiguousarray(pixel_values.numpy())
         try:
             found = self.session.run(list(names), {INPUT: images})
-        except _RUNTIME_ERRORS as cause:
+        except RUNTIME_ERRORS as cause:
             raise ExportError(
                 f"ONNX Runtime cannot run the model on {tuple(images.shape)}: {cause}",
                 hint="`zoo verify` tells what else is wrong with the file",
@@ -95,61 +81,24 @@ class OnnxModel:
 
     def placement(self) -> NodePlacement:
         """Ask the session which provider each node was given to."""
-        found: dict[str, Counter[str]] = {}
-        for part in self.session.get_provider_graph_assignment_info():
-            operators = (node.op_type for node in part.get_nodes())
-            found.setdefault(part.ep_name, Counter()).update(operators)
-        return NodePlacement(
-            by_provider={name: dict(sorted(nodes.items())) for name, nodes in found.items()}
-        )
+        return count_nodes(ask_session(self.session))
 
 
-def open_session(source: Path | bytes, device: torch.device) -> OnnxModel:
+def open_session(source: Path | bytes, device: torch.device, demands: Demands = PLAIN) -> OnnxModel:
     """Open an ONNX model on exactly the device that was asked for, in full float32.
 
     Args:
         source: A file or its bytes.
         device: `cpu` or `cuda`.
+        demands: What else is asked for.
 
     Raises:
         DeviceError: ONNX Runtime cannot use CUDA here; the message says why. It is never
             replaced by the CPU in silence.
         DamagedFileError: The file is no ONNX model.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _LOG_ERRORS_ONLY
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    providers = _providers(device)
-    content = str(source) if isinstance(source, Path) else source
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=providers)
-    except _RUNTIME_ERRORS as cause:
-        if device.type == "cuda":
-            raise DeviceError(
-                f"ONNX Runtime cannot run this model on CUDA: {cause}", hint=_DOCTOR
-            ) from cause
-        path = source if isinstance(source, Path) else Path("the exported graph")
-        raise DamagedFileError(path, str(cause), hint="export it again") from cause
-    requested = tuple(p if isinstance(p, str) else p[0] for p in providers)
-    if session.get_providers()[0] != requested[0]:
-        raise DeviceError(
-            f"ONNX Runtime was asked for {requested[0]} and opened the model on "
-            f"{session.get_providers()[0]}",
-            hint=_DOCTOR,
-        )
-    return OnnxModel(session, device, requested)
-
-
-_DOCTOR = "`zoo doctor` examines the installation; --device cpu works everywhere"
-_RUNTIME_ERRORS: tuple[type[Exception], ...] = (
-    ValueError,
-    *(
-        found
-        for found in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
-        if isinstance(found, type) and issubclass(found, Exception)
-    ),
-)
-"""ONNX Runtime has one exception a status code and no common base; its Python side, ValueError."""
+    started = start_session(source, device.type, device.index or 0, demands)
+    return OnnxModel(started.session, device, started.providers_requested)
 
 
 def require_onnx_cuda() -> None:
@@ -159,11 +108,7 @@ def require_onnx_cuda() -> None:
         DeviceError: One of them cannot; the message says which and why.
     """
     resolve_device("cuda")
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        raise DeviceError(
-            f"the installed ONNX Runtime {onnxruntime.__version__} has no CUDA provider",
-            hint="pip uninstall onnxruntime && pip install --force-reinstall onnxruntime-gpu",
-        )
+    require_cuda_provider()
 
 
 def resolve_onnx_device(wanted: str) -> torch.device:
@@ -178,15 +123,3 @@ def resolve_onnx_device(wanted: str) -> torch.device:
     if device.type == "cuda":
         require_onnx_cuda()
     return device
-
-
-def _providers(device: torch.device) -> Sequence[str | tuple[str, dict[str, Any]]]:
-    if device.type == "cpu":
-        return ["CPUExecutionProvider"]
-    onnxruntime.preload_dlls()
-    options = {
-        "device_id": device.index or 0,
-        "use_tf32": 0,
-        "cudnn_conv_algo_search": "HEURISTIC",
-    }
-    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]

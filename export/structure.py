@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx
 
-from export.interface import BATCH, INPUT
-from export.metadata import read_preprocess, read_targets
+from export.interface import BATCH, HEIGHT, INPUT, WIDTH
+from export.metadata import has_dynamic_size, read_preprocess, read_targets
+from export.privacy import find_leaks
+from export.weights_beside import WEIGHTS_SUFFIX, find_misplaced
 
 DOMAINS = frozenset({"", "ai.onnx"})
 """Operator sets that every runtime has."""
@@ -25,27 +27,34 @@ class Finding:
     """What was found."""
 
 
-def examine_graph(proto: onnx.ModelProto, expected: dict[str, str]) -> tuple[Finding, ...]:
+def examine_graph(
+    proto: onnx.ModelProto, expected: dict[str, str], path: Path | None = None
+) -> tuple[Finding, ...]:
     """Examine a graph without running it.
 
     Args:
-        proto: The graph.
+        proto: The graph, without the weights that lie beside it.
         expected: The metadata that the model folder implies.
+        path: Where its file is, if weights may lie beside it; without one, all of them have
+            to be inside.
     """
     return (
-        _check_validity(proto),
+        _check_validity(proto, path),
         _check_domains(proto),
         _check_interface(proto, expected),
-        _check_self_containment(proto),
+        _check_self_containment(proto, path),
         _check_privacy(proto),
         _check_metadata(proto, expected),
     )
 
 
-def _check_validity(proto: onnx.ModelProto) -> Finding:
-    """Run ONNX's own checker with full type and shape inference."""
+def _check_validity(proto: onnx.ModelProto, path: Path | None) -> Finding:
+    """Run ONNX's own checker with full type and shape inference.
+
+    Only by its path does it find what lies beside a file.
+    """
     try:
-        onnx.checker.check_model(proto, full_check=True)
+        onnx.checker.check_model(str(path) if path else proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         return Finding(name="valid", passed=False, detail=str(error))
     opset = max(entry.version for entry in proto.opset_import if entry.domain in DOMAINS)
@@ -61,8 +70,13 @@ def _check_domains(proto: onnx.ModelProto) -> Finding:
 
 
 def _check_interface(proto: onnx.ModelProto, expected: dict[str, str]) -> Finding:
-    """Compare names, order, types and axes of input and outputs with what zoo promises."""
+    """Compare names, order, types and axes of input and outputs with what zoo promises.
+
+    An image's height and width are free only where the file says so.
+    """
     size = read_preprocess(expected).size
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    image: list[str | int] = [HEIGHT, WIDTH] if has_dynamic_size(metadata) else [size, size]
     inputs, outputs = (
         {value.name: _axes(value) for value in values}
         for values in (proto.graph.input, proto.graph.output)
@@ -72,33 +86,26 @@ def _check_interface(proto: onnx.ModelProto, expected: dict[str, str]) -> Findin
     }
     values = (*proto.graph.input, *proto.graph.output)
     passed = (
-        inputs == {INPUT: [BATCH, 3, size, size]}
+        inputs == {INPUT: [BATCH, 3, *image]}
         and list(outputs.items()) == list(promised.items())
         and all(v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for v in values)
     )
     return Finding(name="interface", passed=passed, detail=f"{inputs} -> {outputs}")
 
 
-def _check_self_containment(proto: onnx.ModelProto) -> Finding:
-    """Find weights that lie in another file."""
-    outside = [
-        tensor.name
-        for tensor in proto.graph.initializer
-        if tensor.data_location == onnx.TensorProto.EXTERNAL
-    ]
-    detail = ", ".join(outside[:5]) or f"{len(proto.graph.initializer)} tensors inside"
-    return Finding(name="self-contained", passed=not outside, detail=detail)
+def _check_self_containment(proto: onnx.ModelProto, path: Path | None) -> Finding:
+    """Find weights that lie elsewhere than in the file, or in the one beside it."""
+    misplaced = list(find_misplaced(proto, path))
+    count = len(proto.graph.initializer)
+    where = "inside" if path is None else f"inside and in {path.name}{WEIGHTS_SUFFIX}"
+    detail = "; ".join(misplaced[:5]) or f"{count} tensors {where}"
+    return Finding(name="self-contained", passed=not misplaced, detail=detail)
 
 
 def _check_privacy(proto: onnx.ModelProto) -> Finding:
-    """Find what exporters leave behind: stack traces, and paths of the machine."""
-    texts = [proto.doc_string, proto.graph.doc_string]
-    texts += [e.value for e in proto.metadata_props if not e.key.startswith("zoo.")]
-    texts += [entry.value for entry in proto.graph.metadata_props]
-    for part in (*_nodes(proto.graph), *proto.graph.input, *proto.graph.initializer):
-        texts += [part.doc_string, *(entry.value for entry in part.metadata_props)]
-    leaks = [text for text in texts if _PATH.search(text)]
-    detail = leaks[0][:200] if leaks else "no path, no source line"
+    """Find what exporters leave behind of the machine, its user and the hour."""
+    leaks = list(find_leaks(proto))
+    detail = leaks[0][:200] if leaks else "no path, source line, user or time"
     return Finding(name="private", passed=not leaks, detail=detail)
 
 
@@ -121,6 +128,3 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
                 yield from _nodes(attribute.g)
-
-
-_PATH = re.compile(r"(?<![\w.])(/[\w.-]+){2,}|[A-Za-z]:\\|\.py\b")

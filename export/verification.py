@@ -5,27 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from export.levels import Level, Verdict
+from export.levels import MetricLevel, PlacementLevel, StructureLevel, Verdict
+from export.locate import Location
+from export.number_level import ParityLevel
+from export.pixel_level import PixelLevel
+from export.tf32 import Tf32Effect
 from zoo.errors import VerificationError
+
+Level = StructureLevel | ParityLevel | PixelLevel | MetricLevel | PlacementLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """`verification.json`."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     verdict: Verdict
+    """`pass` where every level passes."""
     file: str
+    """Its name in the model folder's `onnx`."""
     sha256: str
     """Of the ONNX file that this is about."""
     levels: dict[str, Level]
+    """Those that were examined, by name: L0, L1 and L3 always, L2 of a graph with preprocessing
+    inside, L4 on a GPU."""
     device: str
+    """`cpu`, `cuda` or `cuda:1`; of both programs."""
     device_name: str
     providers_requested: tuple[str, ...]
+    """Execution providers of ONNX Runtime, the preferred one first."""
     providers_used: tuple[str, ...]
+    """Those that the session really had."""
     tf32: bool
     """Whether float32 products were rounded to TF32: never, for a verdict."""
+    tf32_effect: dict[str, Tf32Effect] | None = None
+    """How far TF32 would move the answers of both, by target; None where there is no GPU."""
+    location: Location | None = None
+    """Where the two part, if that was looked for and found."""
     versions: dict[str, str]
+    """Of Python, and of the packages that compute."""
 
     def raise_if_failed(self) -> None:
         """Turn a failure into an error that names level, sample and distance.
@@ -36,6 +54,7 @@ class Verification:
         failed = {name: level for name, level in self.levels.items() if level.verdict == "fail"}
         if failed:
             lines = [f"  {name} {level.explain()}" for name, level in failed.items()]
+            lines += [f"  {self.location.explain()}"] if self.location else []
             raise VerificationError(
                 f"{self.file} is not the model that was trained:\n" + "\n".join(lines),
                 hint="do not deploy this file; verification.json has all figures",

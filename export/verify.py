@@ -9,15 +9,20 @@ import onnxruntime
 import torch
 from google.protobuf.message import DecodeError
 
-from export.levels import Level, PlacementLevel, StructureLevel, verdict_of
+from export.levels import StructureLevel, verdict_of
+from export.locate import choose_probe
+from export.locate import locate as find_place
 from export.metadata import describe
 from export.programs import run_candidate, run_reference
+from export.providers import Demands
+from export.same_device import verify_placement
 from export.same_numbers import compare_numbers, measure_tolerances
 from export.same_scores import compare_scores
 from export.samples import gather_inputs
 from export.session import OnnxModel, open_session
 from export.structure import Finding, examine_graph
-from export.verification import Verification
+from export.tf32 import measure_tf32
+from export.verification import Level, Verification
 from zoo.data.dataset import Samples
 from zoo.errors import DamagedFileError, VerificationError
 from zoo.hardware import exact_float32
@@ -26,17 +31,6 @@ from zoo.progress import Progress, Silence
 from zoo.storage import sha256_of_bytes
 from zoo.targets import Metrics
 from zoo.versions import collect_versions
-
-_SHAPE_ARITHMETIC = frozenset(
-    (
-        *("Shape", "Size", "Gather", "Concat", "Slice", "Squeeze", "Unsqueeze", "Reshape"),
-        *("Cast", "Constant", "ConstantOfShape", "Expand", "Range", "Identity"),
-        *("Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Where", "ReduceProd"),
-        *("MemcpyFromHost", "MemcpyToHost"),
-    )
-)
-"""Operators that may stay on the CPU of a GPU session: ONNX Runtime keeps the arithmetic on
-sizes there by design (microsoft/onnxruntime#17930). Everything else there is a stray."""
 
 
 def verify(
@@ -48,6 +42,8 @@ def verify(
     file: str,
     recorded_sha256: str | None = None,
     recorded: Metrics | None = None,
+    locate: bool = False,
+    strict: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Verification:
@@ -61,6 +57,8 @@ def verify(
         file: What the ONNX file is called.
         recorded_sha256: What the manifest says that its bytes are, where it says anything.
         recorded: What training measured on exactly these samples.
+        locate: Look for the first module that differs if the numbers do.
+        strict: Leave nothing to the CPU of a GPU session, not even arithmetic on sizes.
         workers: Processes that decode images.
         progress: Hears what happens.
 
@@ -71,20 +69,24 @@ def verify(
     """
     listener = progress or Silence()
     structure = _verify_structure(model, folder, onnx_bytes, file, recorded_sha256)
-    onnx_model = _open(onnx_bytes, model.device, file)
+    onnx_model = _open(onnx_bytes, model.device, file, Demands(strict=strict))
     with exact_float32():
         inputs = gather_inputs(samples, model.preprocess, workers, listener)
         reference = run_reference(model, inputs, listener)
         candidate = run_candidate(onnx_model, model, inputs, listener)
-    answers = (model.targets, inputs, reference, candidate)
-    tolerances = measure_tolerances(model.targets, reference)
-    levels: dict[str, Level] = {
-        "L0": structure,
-        "L1": compare_numbers(*answers, tolerances),
-        "L3": compare_scores(*answers, tolerances, samples, recorded),
-    }
+    tolerances = measure_tolerances(model.targets, inputs, reference)
+    answers = (model.targets, inputs, reference, candidate, tolerances)
+    numbers = compare_numbers(*answers)
+    scores = compare_scores(*answers, samples, recorded)
+    levels: dict[str, Level] = {"L0": structure, "L1": numbers, "L3": scores}
+    effect = location = None
     if model.device.type == "cuda":
-        levels["L4"] = verify_placement(onnx_model)
+        images = inputs.pixel_values[inputs.probed]
+        levels["L4"] = verify_placement(onnx_model, onnx_bytes, images, strict=strict)
+        effect = measure_tf32(model, onnx_bytes, inputs, reference, candidate)
+    if locate and numbers.verdict == "fail":
+        listener.note("looking for the first module that differs")
+        location = find_place(model, onnx_bytes, choose_probe(inputs, numbers.worst.sample))
     return Verification(
         verdict=verdict_of(all(level.verdict == "pass" for level in levels.values())),
         file=file,
@@ -95,6 +97,8 @@ def verify(
         providers_requested=onnx_model.providers_requested,
         providers_used=onnx_model.providers_used,
         tf32=onnx_model.tf32,
+        tf32_effect=effect,
+        location=location,
         versions=collect_versions()
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
     )
@@ -122,9 +126,9 @@ def _compare_bytes(found: str, recorded: str) -> Finding:
     return Finding(name="unchanged since export", passed=passed, detail=detail)
 
 
-def _open(onnx_bytes: bytes, device: torch.device, file: str) -> OnnxModel:
+def _open(onnx_bytes: bytes, device: torch.device, file: str, demands: Demands) -> OnnxModel:
     try:
-        return open_session(onnx_bytes, device)
+        return open_session(onnx_bytes, device, demands)
     except DamagedFileError as cause:
         raise _no_model(file, cause.problem) from cause
 
@@ -133,21 +137,6 @@ def _no_model(file: str, reason: str) -> VerificationError:
     return VerificationError(
         f"{file} is not the model that was trained:\n  L0 {reason}", hint="zoo export makes it anew"
     )
-
-
-def verify_placement(onnx_model: OnnxModel) -> PlacementLevel:
-    """Require that nothing but shape arithmetic is elsewhere, and something on the provider."""
-    placement = onnx_model.placement()
-    wanted = onnx_model.providers_requested[0]
-    strays = {
-        operator: count
-        for provider, nodes in placement.by_provider.items()
-        if provider != wanted
-        for operator, count in nodes.items()
-        if operator not in _SHAPE_ARITHMETIC
-    }
-    passed = not strays and placement.count(wanted) > 0
-    return PlacementLevel(verdict=verdict_of(passed), placement=placement, strays=strays)
 
 
 def _device_name(device: torch.device) -> str:

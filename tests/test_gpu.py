@@ -36,6 +36,8 @@ def test_an_export_is_proved_on_the_gpu_and_ran_there(run):
     assert set(report.levels) == {"L0", "L1", "L3", "L4"}
     assert report.providers_used[0] == "CUDAExecutionProvider"
     assert not report.tf32
+    assert report.levels["L4"].strays == ()
+    assert list(report.tf32_effect) == [target.name for target in model.targets]
 
 
 def test_two_runs_on_a_gpu_end_in_the_same_bits(shared_photos, run, tmp_path):

@@ -14,6 +14,7 @@ ZooError                        exit code 1: the user or the environment
 │   └── DamagedFileError        a file that is not what was written
 ├── StorageError                the disk refused a write
 ├── ExportError                 the network cannot be turned into ONNX
+├── UnsafeFileError             a file from outside that zoo does not open
 ├── EchoedError                 in the other processes, what stopped the first, which says so
 ├── VerificationError           exit code 3: the exported model is not the trained one
 └── RunInterruptedError         exit code 130: a signal stopped the run, which can be resumed
@@ -145,6 +146,17 @@ class StorageError(ZooError):
 
 class ExportError(ZooError):
     """A network that the exporter cannot turn into the promised graph."""
+
+
+class UnsafeFileError(ZooError):
+    """A file from outside that holds what no model needs, or did harm when it was tried."""
+
+    def __init__(self, path: Path, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{path} is not opened: {reason}",
+            hint=hint or "get the file again from whoever made it, and ask them what this is for",
+        )
+        self.path = path
 
 
 class EchoedError(ZooError):

@@ -71,4 +71,12 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(files, dict) or not all(isinstance(e, dict) for e in files.values()):
         raise DamagedFileError(path, "not a manifest")
+    if strays := [name for name in files if not _is_inside(name)]:
+        raise DamagedFileError(path, f"it names {strays[0]!r}, which is not in the folder")
     return files
+
+
+def _is_inside(name: str) -> bool:
+    """Tell whether a name stays in the folder, on every system."""
+    parts = name.split("/")
+    return not {"", ".", ".."} & set(parts) and not set(name) & set("\\:\0")

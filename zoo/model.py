@@ -120,9 +120,13 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     """
     config = load_config(folder)
     path = check_file(folder, WEIGHTS)
-    network = build_network(
-        config.backbone, widths_of(config.targets), head=config.head, size=config.preprocess.size
-    )
+    widths = widths_of(config.targets)
+    try:
+        network = build_network(
+            config.backbone, widths, head=config.head, size=config.preprocess.size
+        )
+    except (RuntimeError, ValueError, KeyError) as cause:  # a library that has no such network
+        raise DamagedFileError(folder / CONFIG, str(cause)) from cause
     try:
         network.load_library_state(load_file(path))
     except (SafetensorError, RuntimeError) as cause:

@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -43,6 +43,22 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """
     with _appearing(path) as file:
         file.write(content)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files of which each is of no use without those before it.
+
+    All are on disk before the first appears; then they do so in their order, at once.
+
+    Raises:
+        StorageError: The disk is full or read-only; all are as they were before.
+    """
+    with ExitStack() as stack:
+        # What was opened last appears first.
+        for path, content in reversed([*contents.items()]):
+            file = stack.enter_context(_appearing(path))
+            file.write(content)
+            file.flush()
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -87,15 +103,50 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file.
+    """Parse a JSON file as strictly as zoo writes it: no NaN, and no name twice.
 
     Raises:
         DamagedFileError: The file is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except ValueError as cause:
         raise DamagedFileError(path, f"not valid JSON ({cause})") from cause
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that may come from anywhere.
+
+    Raises:
+        ValueError: It is none, is nested too deep, names a field twice, or holds a number that
+            is not finite.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object whose names differ; which of two counts is not for a parser to choose."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:80]!r} is there twice")
+    return found
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:40]} is too large")
+    return number
 
 
 def append_line(path: Path, value: Any) -> None:

@@ -58,6 +58,7 @@ def export(
             place.folder,
             evidence,
             opset=opset,
+            locate=True,
             workers=resolve_workers(workers, target),
             progress=progress,
         )

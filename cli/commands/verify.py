@@ -27,11 +27,25 @@ def verify(
     input_column: InputOption = None,
     targets: TargetOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
+    locate: Annotated[
+        bool, typer.Option(help="If the numbers differ, find the first module that does.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Leave nothing to the CPU on a GPU, not even sizes.")
+    ] = False,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Prove again that an exported model is the one that was trained; exit 3 if it is not."""
+    from cli import replaying
+
+    if reason := replaying.find_reason(model, data):
+        if locate or strict:
+            reason += "; --locate and --strict are for levels"
+        replaying.print_replay(model, device, reason, fmt)
+        return
+
     from cli import verdict
     from cli.progress import TerminalProgress
     from export.convert import gather_evidence, verify_model
@@ -50,6 +64,8 @@ def verify(
             loaded,
             place.folder,
             gather_evidence(place.run, data, loaded.targets, samples, settings=settings),
+            locate=locate,
+            strict=strict,
             workers=resolve_workers(workers, target),
             progress=progress,
         )

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -26,12 +27,13 @@ def broken_export(model, folder, *, opset):
     """An exporter that swaps two classes, as a careless label map would."""
     from export.graph import export_graph
 
-    proto = onnx.load_from_string(export_graph(model, folder, opset=opset))
+    good = export_graph(model, folder, opset=opset)
+    proto = onnx.load_from_string(good.content)
     for tensor in proto.graph.initializer:
         if tuple(tensor.dims) in ((3, 1280), (3,)):
             array = onnx.numpy_helper.to_array(tensor)[[1, 0, 2]]
             tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-    return proto.SerializeToString()
+    return replace(good, content=proto.SerializeToString())
 
 
 def test_a_proved_export_is_written_with_its_evidence(run, model, evidence):

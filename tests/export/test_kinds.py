@@ -37,7 +37,7 @@ def model(folder):
 
 @pytest.fixture(scope="module")
 def graph(model, folder):
-    return export_graph(model, folder)
+    return export_graph(model, folder).content
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_network_that_answers_the_same_to_everything_cannot_be_proved(
     other = replace(model, network=copy.deepcopy(model.network))
     with torch.no_grad():
         other.network.heads["tags"].last.weight.zero_()
-    report = verify(other, folder, export_graph(other, folder), photos, file="model.onnx")
+    report = verify(other, folder, export_graph(other, folder).content, photos, file="model.onnx")
     assert failed(report) == {"L1": {"tags"}}
     assert "nothing can be proved" in report.levels["L1"].explain()
 
@@ -149,7 +149,7 @@ def test_a_recorded_score_of_one_target_that_is_another_fails_there(check, model
 def test_outputs_that_are_mixed_up_are_caught(photos, tmp_path):
     """Both have two columns: nothing but the numbers tells them apart."""
     model = make_model(tmp_path / "model", TAGS, replace(TAGS, name="more"))
-    proto = onnx.load_from_string(export_graph(model, tmp_path / "model"))
+    proto = onnx.load_from_string(export_graph(model, tmp_path / "model").content)
     other = {"tags": "more", "more": "tags"}
     for node in proto.graph.node:
         node.output[:] = [other.get(name, name) for name in node.output]
@@ -174,13 +174,13 @@ def test_a_network_without_finite_answers_cannot_be_proved(model, folder, photos
     other = replace(model, network=copy.deepcopy(model.network))
     for head in other.network.heads.values():
         head.last.bias.data[0] = torch.nan
-    report = verify(other, folder, export_graph(other, folder), photos, file="model.onnx")
+    report = verify(other, folder, export_graph(other, folder).content, photos, file="model.onnx")
     assert failed(report)["L1"] == failed(report)["L3"] == {target.name for target in ALL}
 
 
 def test_an_output_that_is_missing_fails_and_does_not_crash(model, folder, photos):
     alone = make_model(folder.parent / "alone", KIND)
-    content = export_graph(alone, folder.parent / "alone")
+    content = export_graph(alone, folder.parent / "alone").content
     report = verify(model, folder, content, photos, file="model.onnx")
     assert report.levels["L0"].verdict == report.levels["L1"].verdict == "fail"
     assert "does not run" in report.levels["L1"].explain()

@@ -2,10 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from export.levels import MetricLevel, ParityLevel, TargetParity, TargetScore, figures_of
+from export.levels import MetricLevel, TargetScore, figures_of
+from export.number_level import BatchEffect, ParityLevel, TargetNumbers
 from export.parity import Difference
 
-PARITY = TargetParity(
+CALM = BatchEffect(
+    max_abs_error=1e-7,
+    bound=1e-5,
+    dependent=(),
+    worst=Difference(sample="a/2.png", output="dog", reference=3.0, candidate=4.0),
+    batch_size=33,
+)
+PARITY = TargetNumbers(
     verdict="fail",
     kind="class",
     noise_floor=1e-6,
@@ -14,7 +22,11 @@ PARITY = TargetParity(
     max_abs_error=0.5,
     mean_abs_error=0.1,
     max_abs_error_float64=0.5,
+    error_ratio=5e5,
     agreement=0.5,
+    num_sure=2,
+    sure_agreement=0.5,
+    batch_effect=CALM,
     disagreements=("a/1.png",),
     ties=(),
     worst=Difference(sample="a/1.png", output="cat", reference=1.0, candidate=1.5),
@@ -33,12 +45,13 @@ SCORE = TargetScore(
 )
 
 
-def parity_level(**targets: TargetParity) -> ParityLevel:
+def parity_level(**targets: TargetNumbers) -> ParityLevel:
     return ParityLevel(
         **figures_of(next(iter(targets.values()))),
         num_samples=10,
         edge_inputs=("(black)",),
         batch_sizes=(1, 7),
+        probed=("a/1.png", "(black)"),
         errors={},
         targets=targets,
     )
@@ -64,6 +77,16 @@ def test_of_several_targets_those_that_failed_are_named():
 def test_what_does_not_run_is_said_before_anything_else():
     level = replace(parity_level(label=PARITY), errors={1: "no", 2: "no"})
     assert level.explain() == "does not run in batches of 1, 2: no"
+
+
+def test_an_answer_that_depends_on_its_neighbours_is_said_to_before_its_distance():
+    moved = replace(PARITY, batch_effect=replace(CALM, dependent=("a/2.png",)))
+    effect, distance = parity_level(label=moved).explain().split("; ", 1)
+    assert effect == (
+        "the answer for a/2.png depends on its neighbours: logit of 'dog' is 4 in a batch of 33 "
+        "and 3 alone"
+    )
+    assert distance == PARITY.explain()
 
 
 def test_a_bound_as_large_as_the_answers_is_said_to_prove_nothing():

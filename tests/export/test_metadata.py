@@ -1,9 +1,18 @@
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from export.metadata import describe, read_preprocess, read_targets
+from export.metadata import (
+    KEYS,
+    describe,
+    describe_export,
+    has_dynamic_size,
+    read_preprocess,
+    read_targets,
+)
 from tests.export.small_models import AGE, KIND, POSE, TAGS, make_model
 from zoo.errors import ExportError
 from zoo.targets import Calibration
@@ -67,6 +76,35 @@ def test_the_temperatures_that_are_inside_are_told(facts):
     )
     found = facts(KIND, AGE, calibration={"kind": calibration})
     assert json.loads(found["zoo.calibration"]) == {"kind": 1.5}
+
+
+def test_what_training_started_from_is_told_the_newest_first(facts):
+    assert json.loads(facts(KIND, base=("./shop", "resnet50"))["zoo.base"]) == [
+        "./shop",
+        "resnet50",
+    ]
+
+
+def test_how_it_was_made_is_told():
+    found = describe_export("torchscript", dynamic_size=True)
+    assert found["zoo.exporter"] == "torchscript"
+    assert has_dynamic_size(found)
+    assert not has_dynamic_size(describe_export("dynamo", dynamic_size=False))
+    assert "+" not in json.loads(found["zoo.versions"])["torch"]
+
+
+def test_a_file_from_before_says_nothing_of_sizes():
+    assert not has_dynamic_size({})
+
+
+def test_the_document_and_the_code_name_the_same_keys(facts):
+    text = Path(__file__).parents[2].joinpath("docs/files.md").read_text()
+    section = text.partition("## ONNX metadata")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("| `zoo.")]
+    documented = [key for line in table for key in re.findall(r"`(zoo\.\w+)`", line.split("|")[1])]
+    assert sorted(documented) == sorted(KEYS)
+    written = facts(KIND) | describe_export("dynamo", dynamic_size=False)
+    assert sorted(written) == sorted(KEYS)
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[7]", "[{}]", '[{"output": "x", "kind": "?"}]'])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from export.parity import Tolerance
-from export.programs import BATCH_SIZES, Candidate, Reference
+from export.programs import Candidate, Reference
 from export.same_scores import compare_scores
 from export.samples import Inputs
 from tests.export.small_models import AGE, KIND, POSE, TAGS
@@ -40,13 +40,13 @@ def make_up(target, seed=0, known=0.8):
 def score(target, ours, theirs, truth, recorded=None):
     """Run level 3 on outputs for one edge input and the samples."""
     edge = torch.zeros(1, target.num_outputs)
-    ours, theirs = ({target.name: torch.cat([edge, found])} for found in (ours, theirs))
-    names = ["(black)", *(f"{at}.png" for at in range(NUM))]
+    ours, theirs = ({target.name: torch.cat([found, edge])} for found in (ours, theirs))
+    names = [*(f"{at}.png" for at in range(NUM)), "(black)"]
     return compare_scores(
         [target],
-        Inputs(torch.empty(NUM + 1, 0), names, 1),
+        Inputs(torch.empty(NUM + 1, 0), names, NUM),
         Reference(ours, ours),
-        Candidate({max(BATCH_SIZES): theirs}, {}),
+        Candidate(theirs, {}, {}),
         {target.name: tolerances(target)},
         make_samples("/", [f"{at}.png" for at in range(NUM)], {target.name: truth}),
         recorded,

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from export import session
+from export.providers import Demands
 from export.session import open_session, require_onnx_cuda, resolve_onnx_device
-from zoo.errors import DamagedFileError, DeviceError
+from zoo.errors import DamagedFileError, DeviceError, ExportError
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")
@@ -34,6 +35,15 @@ def test_what_is_no_model_is_damaged(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"hello")
     with pytest.raises(DamagedFileError, match=r"m\.onnx is damaged"):
         open_session(tmp_path / "m.onnx", CPU)
+
+
+def test_what_fails_on_purpose_makes_no_noise(graph, capfd):
+    """ONNX Runtime would print on stderr what it raises too."""
+    with pytest.raises(ExportError, match="cannot run the model"):
+        open_session(graph, CPU).outputs(torch.zeros(1, 3, 65, 64))
+    with pytest.raises(DamagedFileError):
+        open_session(b"hello", CPU)
+    assert capfd.readouterr().err == ""
 
 
 @no_gpu
@@ -67,3 +77,17 @@ def test_on_a_gpu_every_convolution_runs_there(graph):
     nodes = opened.placement().by_provider
     assert "Conv" not in nodes.get("CPUExecutionProvider", {})
     assert opened.providers_used[0] == "CUDAExecutionProvider"
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_on_a_gpu_a_network_without_sizes_leaves_nothing_to_the_cpu(graph):
+    opened = open_session(graph, torch.device("cuda"), Demands(strict=True))
+    assert set(opened.placement().by_provider) == {"CUDAExecutionProvider"}
+    assert not opened.tf32
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_on_a_gpu_tf32_is_on_where_it_is_demanded(graph):
+    assert open_session(graph, torch.device("cuda"), Demands(tf32=True)).tf32

@@ -32,6 +32,25 @@ def test_a_fixed_batch_is_found(proto, failures):
     assert "interface" in failures(proto)
 
 
+def test_free_sizes_are_found_where_the_file_promises_none(proto, failures):
+    shape = proto.graph.input[0].type.tensor_type.shape
+    shape.dim[2].dim_param, shape.dim[3].dim_param = "height", "width"
+    assert failures(proto) == ["interface"]
+    set_metadata(proto, **{"zoo.dynamic_size": "true"})
+    assert failures(proto) == []
+
+
+def test_a_fixed_size_is_found_where_the_file_promises_free_ones(proto, failures):
+    set_metadata(proto, **{"zoo.dynamic_size": "true"})
+    assert failures(proto) == ["interface"]
+
+
+def test_another_exporter_and_other_versions_are_no_mistake(proto, failures):
+    """What the model folder does not imply may differ."""
+    set_metadata(proto, **{"zoo.exporter": "other", "zoo.versions": "{}"})
+    assert failures(proto) == []
+
+
 def test_another_output_name_is_found(proto, failures):
     proto.graph.output[0].name = proto.graph.node[-1].output[0] = "out"
     assert failures(proto) == ["interface"]
@@ -58,6 +77,14 @@ def test_the_export_of_older_weights_is_found(proto, failures):
 
 def test_a_path_in_a_node_is_found(proto, failures):
     proto.graph.node[3].metadata_props.add(key="trace", value='File "/opt/me/train.py", line 3')
+    assert failures(proto) == ["private"]
+
+
+def test_a_source_line_in_a_values_name_is_found(proto, failures):
+    tensor = proto.graph.initializer[0]
+    before, tensor.name = tensor.name, "train.py"
+    for node in proto.graph.node:
+        node.input[:] = [tensor.name if name == before else name for name in node.input]
     assert failures(proto) == ["private"]
 
 

@@ -7,9 +7,12 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from export.session import NodePlacement
-from export.verify import verify, verify_placement
-from zoo.errors import VerificationError
+from export.graph import export_graph
+from export.verify import verify
+from tests.export.breakage import change_weight, zero_channel
+from tests.export.small_models import KIND, label_photos
+from tests.export.tiny_networks import make_tiny
+from zoo.errors import DeviceError, VerificationError
 
 
 @pytest.fixture
@@ -51,12 +54,18 @@ def test_a_faithful_export_passes_every_level(check, graph, evidence):
     assert 0 < parity.noise_floor <= parity.bound
     assert parity.max_abs_error <= parity.bound
     assert parity.max_abs_error_float64 <= parity.bound
-    assert parity.batch_sizes == (1, 2, 7, 32)
-    assert parity.agreement == 1
+    assert parity.batch_sizes == (1, 2, 7, 32, 33)
+    assert parity.agreement == parity.sure_agreement == 1
+    assert parity.num_sure == len(evidence.samples)
+    assert parity.error_ratio == parity.max_abs_error_float64 / parity.noise_floor
+    assert parity.batch_effect.dependent == ()
+    assert parity.batch_effect.max_abs_error <= parity.batch_effect.bound == parity.bound
+    assert set(parity.probed) > set(parity.edge_inputs)
     assert metric.metric_torch == metric.metric_onnx == metric.metric_recorded
     assert metric.num_samples == parity.num_samples == len(evidence.samples)
     assert report.tf32 is False
     assert report.providers_requested == report.providers_used == ("CPUExecutionProvider",)
+    assert report.tf32_effect is report.location is None
     report.raise_if_failed()
 
 
@@ -138,8 +147,8 @@ def test_a_traced_batch_size_burnt_in_is_caught(check, proto):
     append(proto, helper.make_node("Reshape", ["before", "burnt"], ["logits"]))
     report = check(proto)
     assert failed(report) == {"L1", "L3"}
-    assert set(report.levels["L1"].errors) == {1, 2, 32}
-    with pytest.raises(VerificationError, match="does not run in batches of 1, 2, 32"):
+    assert set(report.levels["L1"].errors) == {1, 2, 32, 33}
+    with pytest.raises(VerificationError, match="does not run in batches of 1, 2, 32, 33"):
         report.raise_if_failed()
 
 
@@ -151,7 +160,52 @@ def test_an_answer_that_depends_on_its_neighbours_is_caught(check, proto):
         helper.make_node("ReduceMean", ["before", "rows"], ["middle"], keepdims=1),
         helper.make_node("Sub", ["before", "middle"], ["logits"]),
     )
-    assert "L1" in failed(check(proto))
+    report = check(proto)
+    assert "L1" in failed(report)
+    assert set(report.levels["L1"].batch_effect.dependent) == set(report.levels["L1"].probed)
+    with pytest.raises(VerificationError, match=r"L1 the answer for .* depends on its neighbours"):
+        report.raise_if_failed()
+
+
+def test_an_answer_that_depends_on_its_neighbours_in_one_batch_size_is_caught(check, proto):
+    """Whoever tests powers of two only never sees this: it counts the images beyond 32."""
+    for name, value in (("limit", [32]), ("least", 0), ("most", 1)):
+        proto.graph.initializer.append(numpy_helper.from_array(np.int64(value), name))
+    append(
+        proto,
+        helper.make_node("Shape", ["before"], ["size"], start=0, end=1),
+        helper.make_node("Sub", ["size", "limit"], ["excess"]),
+        helper.make_node("Clip", ["excess", "least", "most"], ["over"]),
+        helper.make_node("Cast", ["over"], ["shift"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Add", ["before", "shift"], ["logits"]),
+    )
+    level = check(proto).levels["L1"]
+    assert level.verdict == "fail"
+    assert level.worst_batch_size == level.batch_effect.batch_size == 33
+    assert level.batch_effect.max_abs_error == pytest.approx(1, abs=1e-4)
+
+
+def test_where_the_two_part_is_told_on_demand(tmp_path):
+    tiny = make_tiny("squeezenet", tmp_path / "model", KIND)
+    proto = onnx.load_from_string(export_graph(tiny, tmp_path / "model").content)
+    change_weight("Conv", 6, zero_channel)(proto.graph)
+    photos = label_photos(tmp_path / "photos", KIND)
+    there = (tiny, tmp_path / "model", proto.SerializeToString(), photos)
+    assert verify(*there, file="model.onnx").location is None
+    report = verify(*there, file="model.onnx", locate=True)
+    assert report.location.module == "body.features.4.expand3x3"
+    with pytest.raises(VerificationError, match=r"part at body\.features\.4\.expand3x3"):
+        report.raise_if_failed()
+
+
+def test_a_graph_that_passes_is_not_searched(check, graph):
+    assert check(graph, locate=True).location is None
+
+
+def test_nothing_can_be_left_off_the_cpu_where_everything_is_on_it(check, graph):
+    with pytest.raises(DeviceError, match="nothing is to be left to the CPU") as caught:
+        check(graph, strict=True)
+    assert "--device cuda" in caught.value.hint
 
 
 def test_a_score_unlike_the_one_training_recorded_fails(check, graph, evidence):
@@ -171,35 +225,6 @@ def test_the_network_is_left_as_it_was(check, graph, model):
     before = copy.deepcopy(model.network.state_dict())
     check(graph)
     torch.testing.assert_close(model.network.state_dict(), before, rtol=0, atol=0)
-
-
-class Placed:
-    """A session whose nodes lie where a test wants them."""
-
-    providers_requested = ("CUDAExecutionProvider", "CPUExecutionProvider")
-
-    def __init__(self, **nodes):
-        self.nodes = {f"{name}ExecutionProvider": found for name, found in nodes.items()}
-
-    def placement(self):
-        return NodePlacement(by_provider=self.nodes)
-
-
-@pytest.mark.parametrize(
-    ("nodes", "verdict"),
-    [
-        ({"CUDA": {"Conv": 9, "Gemm": 1}}, "pass"),
-        ({"CUDA": {"Conv": 9}, "CPU": {"Shape": 3, "Gather": 2}}, "pass"),
-        ({"CUDA": {"Conv": 9}, "CPU": {"Gemm": 1}}, "fail"),
-        ({"CUDA": {"Conv": 9}, "CPU": {"Softmax": 4}}, "fail"),
-        ({"CUDA": {"Conv": 9}, "CPU": {"NhwcFusedConv": 1}}, "fail"),
-        ({"CUDA": {"Conv": 9}, "CPU": {"FusedConv": 1}}, "fail"),
-        ({"CPU": {"Shape": 1}}, "fail"),
-        ({}, "fail"),
-    ],
-)
-def test_a_computing_node_on_the_cpu_fails_a_gpu_verification(nodes, verdict):
-    assert verify_placement(Placed(**nodes)).verdict == verdict
 
 
 def test_replacing_the_network_is_noticed(model, finished, evidence, graph):

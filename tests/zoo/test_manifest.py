@@ -2,6 +2,7 @@ import pytest
 
 from zoo.errors import DamagedFileError
 from zoo.manifest import check_file, update_manifest, write_manifest
+from zoo.storage import write_json
 
 
 @pytest.fixture
@@ -57,4 +58,14 @@ def test_an_update_forgets_what_was_removed(folder):
     update_manifest(folder, ["a.bin"])
     (folder / "a.bin").write_bytes(b"content")
     with pytest.raises(DamagedFileError, match="not recorded"):
+        check_file(folder, "a.bin")
+
+
+@pytest.mark.parametrize(
+    "name", ["../a", "/etc/passwd", "a/../../b", "..", "", "a//b", "C:\\a", "a\\..\\b", "a\0"]
+)
+def test_a_manifest_names_no_file_outside(name, folder):
+    entry = {"sha256": "0" * 64, "bytes": 1}
+    write_json(folder / "manifest.json", {"format": 1, "files": {name: entry}})
+    with pytest.raises(DamagedFileError, match="which is not in the folder"):
         check_file(folder, "a.bin")

@@ -152,3 +152,13 @@ def test_weights_of_another_network_are_damage(untrained, tmp_path, targets, rea
     save_model(tmp_path / "m", model.network, replace(model.config, targets=targets))
     with pytest.raises(DamagedFileError, match=reason):
         load_model(tmp_path / "m")
+
+
+def test_a_network_that_its_library_does_not_have_is_damage(untrained):
+    folder = untrained(KIND)
+    content = json.loads((folder / "zoo_config.json").read_text())
+    content["backbone"]["architecture"] = "no_such_network"
+    (folder / "zoo_config.json").write_text(json.dumps(content))
+    write_manifest(folder)
+    with pytest.raises(DamagedFileError, match=r"zoo_config\.json is damaged: .*no_such_network"):
+        load_model(folder)

@@ -15,6 +15,7 @@ from zoo.storage import (
     write_bytes,
     write_json,
     write_lines,
+    write_together,
 )
 
 
@@ -125,6 +126,25 @@ def test_no_lines_are_an_empty_file(tmp_path):
     assert (tmp_path / "lines").read_bytes() == b""
 
 
+def test_files_that_need_each_other_appear_in_their_order_and_leave_no_litter(tmp_path):
+    weights, graph = tmp_path / "weights", tmp_path / "graph"
+    write_together({weights: b"1", graph: b"2"})
+    assert (weights.read_bytes(), graph.read_bytes()) == (b"1", b"2")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["graph", "weights"]
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_if_one_cannot_be_written_all_are_as_before(tmp_path, bad):
+    (tmp_path / "file").write_bytes(b"in the way of a folder")
+    good = tmp_path / "good"
+    good.write_bytes(b"before")
+    contents = [(tmp_path / "file" / "bad", b"1"), (good, b"after")]
+    with pytest.raises(StorageError):
+        write_together(dict(contents if bad == 0 else reversed(contents)))
+    assert good.read_bytes() == b"before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "good"]
+
+
 def test_lines_that_end_in_an_error_leave_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "lines"
     write_lines(path, ["old"])
@@ -137,3 +157,21 @@ def test_lines_that_end_in_an_error_leave_the_old_file_and_no_litter(tmp_path):
         write_lines(path, lines())
     assert path.read_bytes() == b"old\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "'c' is there twice"),
+        (b'{"a": NaN}', "NaN is no number"),
+        (b'{"a": -Infinity}', "-Infinity is no number"),
+        (b'{"a": 1e999}', "1e999 is too large"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "Exceeds the limit"),
+        (b'{"a": "\xff"}', "can't decode byte 0xff"),
+    ],
+)
+def test_json_is_read_as_strictly_as_it_is_written(content, reason, tmp_path):
+    (tmp_path / "value.json").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=f"not valid JSON .*{reason}"):
+        read_json(tmp_path / "value.json")

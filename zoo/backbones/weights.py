@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from zoo.backbones.builders import find_builder
 from zoo.backbones.sources import SAFE_SUFFIX
 from zoo.errors import WeightsError
 from zoo.registry import Backbone
+from zoo.torch_files import find_dishonest, read_torch_file
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 """Tensors of training-time side outputs, which zoo builds networks without."""
@@ -65,11 +64,14 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == SAFE_SUFFIX:
             return load_file(path)
-        state: object = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as cause:
+        state = read_torch_file(path)
+    except (SafetensorError, ValueError, OSError) as cause:
         raise WeightsError(f"{path} cannot be read: {cause}") from cause
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise WeightsError(f"{path} holds no named tensors")
+    if problems := list(find_dishonest(state)):
+        listing = "\n".join(problems[:20])
+        raise WeightsError(f"{path} claims tensors that are not in it:\n{listing}")
     return state
 
 
@@ -94,8 +96,13 @@ def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> lis
     problems = [f"  {key} is missing" for key in expected.keys() - state.keys()]
     problems += [f"  {key} is not in the network" for key in state.keys() - expected.keys()]
     problems += [
-        f"  {key} has shape {list(state[key].shape)} instead of {list(expected[key].shape)}"
+        f"  {key} has shape {_shape(state[key])} instead of {_shape(expected[key])}"
         for key in expected.keys() & state.keys()
-        if state[key].shape != expected[key].shape
+        if _shape(state[key]) != _shape(expected[key])
     ]
     return problems
+
+
+def _shape(value: object) -> list[int] | None:
+    """Tell the shape of a tensor; a file may have something else under its name."""
+    return list(value.shape) if isinstance(value, Tensor) else None

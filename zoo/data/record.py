@@ -50,7 +50,7 @@ def read_splits(path: Path, targets: Sequence[Target]) -> Dataset:
         raise DamagedFileError(path, "empty") from cause
     except DataError as cause:
         raise DamagedFileError(path, cause.problem) from cause
-    except (ValueError, TypeError, AttributeError) as cause:
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as cause:
         raise DamagedFileError(path, f"not as it was written ({cause})") from cause
     return Dataset(root=root, targets=tuple(targets), splits=splits)
 

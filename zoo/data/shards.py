@@ -12,6 +12,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ _SPLIT = "split"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _TEXTS = frozenset(["cls", "txt", "text", "label", "caption"])
 """Files beside an image whose whole content is one cell."""
+
+_LONGEST_TEXT = 1 << 24
+"""Bytes of a file beside an image; a header can claim any number."""
 
 
 def find_shards(source: str | Path) -> list[Path]:
@@ -124,7 +128,9 @@ def _read_sample(
 ) -> dict[str, Any]:
     row: dict[str, Any] = {}
     image: dict[str, str] = {}
+    seen: set[str] = set()
     for member in members:
+        _require_sound(archive, member, seen, shard)
         file = Path(member.name).name
         ending = file.partition(".")[2].lower()
         if is_image(Path(file)) and not image:
@@ -137,7 +143,28 @@ def _read_sample(
     return row | image
 
 
+def _require_sound(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, seen: set[str], shard: Path
+) -> None:
+    """Refuse what a shard has no reason to hold, and a header that says what is not so."""
+    place = f"{shard}::{ascii(member.name)[1:-1][:80]}"
+    if any("\ud800" <= letter <= "\udfff" for letter in member.name):
+        raise DataError(f"{place} has a name that is no text")
+    if member.name in seen:
+        raise DataError(f"{place} is there twice, and may be two things")
+    seen.add(member.name)
+    if member.issparse() or member.offset_data + member.size > _size_of(archive):
+        raise DataError(f"{place} claims {member.size:,} bytes that are not in the archive")
+
+
+def _size_of(archive: tarfile.TarFile) -> int:
+    assert isinstance(archive.fileobj, BufferedReader)
+    return os.fstat(archive.fileobj.fileno()).st_size
+
+
 def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    if member.size > _LONGEST_TEXT:
+        raise DataError(f"{member.name} has {member.size:,} bytes, which is too much for a cell")
     file = archive.extractfile(member)
     assert file is not None
     return file.read().decode("utf-8-sig", errors="replace")
@@ -146,7 +173,7 @@ def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 def _parse_json(text: str, place: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise DataError(f"{place} is not JSON: {cause}") from cause
     return fields if isinstance(fields, dict) else {"json": fields}
 
@@ -156,5 +183,7 @@ def _to_table(rows: Iterator[dict[str, Any]], shard: Path) -> pa.Table:
     names = dict.fromkeys(name for row in found for name in row)
     try:
         return pa.table({name: pa.array([row.get(name) for row in found]) for name in names})
+    except (OverflowError, UnicodeEncodeError) as cause:
+        raise DataError(f"{shard}: a cell that no table can hold: {cause}") from cause
     except pa.ArrowException as cause:
         raise DataError(f"{shard}: a column holds cells of several kinds: {cause}") from cause

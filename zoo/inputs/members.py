@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,11 @@ class Member:
             OSError: The archive is missing or shorter than it was.
         """
         with self.archive.open("rb") as file:
+            # Compared beforehand: Python makes room for as much as it is asked to read.
+            if self.offset + self.size > os.fstat(file.fileno()).st_size:
+                raise OSError(f"{self.archive} is cut short")
             file.seek(self.offset)
-            content = file.read(self.size)
-        if len(content) < self.size:
-            raise OSError(f"{self.archive} is cut short")
-        return content
+            return file.read(self.size)
 
 
 def parse_member(path: str | Path) -> Member | None:

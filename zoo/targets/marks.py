@@ -61,7 +61,7 @@ def _read_cell(cell: object) -> Marks:
 def _parse(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{show(text)} is not JSON") from None
 
 

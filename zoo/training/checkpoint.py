@@ -9,16 +9,16 @@ state is kept: every random number is a function of the seed and the place it is
 from __future__ import annotations
 
 import io
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import torch
 
 from zoo.errors import DamagedFileError
 from zoo.storage import read_json, sha256_of, write_bytes, write_json
+from zoo.torch_files import read_torch_file
 
 _POINTER = "last.json"
 
@@ -78,11 +78,13 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         path, digest = folder / content["file"], content["sha256"]
     except (KeyError, TypeError) as cause:
         raise DamagedFileError(pointer, f"unexpected or missing {cause}", hint=hint) from cause
+    if path.parent != folder or path.name in ("", ".."):
+        raise DamagedFileError(pointer, f"it names {content['file']!r}", hint=hint)
     if not path.exists():
         raise DamagedFileError(path, "missing", hint=hint)
     if sha256_of(path) != digest:
         raise DamagedFileError(path, "its content is not what was written", hint=hint)
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, TypeError) as cause:
+        return Checkpoint(**cast("dict[str, Any]", read_torch_file(path)))
+    except (ValueError, TypeError) as cause:
         raise DamagedFileError(path, str(cause), hint=hint) from cause

@@ -1,6 +1,8 @@
 import shutil
 
+import numpy as np
 import onnx
+import pytest
 from onnx import numpy_helper
 
 
@@ -21,6 +23,21 @@ def test_a_file_that_was_tampered_with_exits_three_and_says_how_far_off(zoo, own
     assert outcome.code == 3
     assert "FAIL" in outcome.out
     assert "off by 1.00e-02" in outcome.err
+
+
+@pytest.mark.slow
+def test_where_a_file_differs_is_told_on_demand(zoo, own):
+    path = own.model_folder / "onnx" / "model.onnx"
+    proto = onnx.load(path)
+    bias = next(t for t in proto.graph.initializer if tuple(t.dims) == (3,))
+    array = numpy_helper.to_array(bias) + np.float32([0.01, 0, 0])
+    bias.CopyFrom(numpy_helper.from_array(array, bias.name))
+    onnx.save(proto, path)
+    outcome = zoo("verify", own.path, "--locate")
+    assert outcome.code == 3
+    assert "← first" in outcome.out
+    assert "last.bias" in outcome.out
+    assert "PyTorch and ONNX part at" in outcome.err
 
 
 def test_a_model_folder_elsewhere_is_verified_on_any_labelled_images(zoo, own, photos, tmp_path):

@@ -61,7 +61,7 @@ def test_it_learns_and_survives_the_export(entry, tmp_path):
     )
     save_model(tmp_path, network, config)
     model = TrainedModel(network, config, torch.device("cpu"))
-    content = export_graph(model, tmp_path)
+    content = export_graph(model, tmp_path).content
     session = open_session(content, torch.device("cpu"))
     expected = model.outputs(images)["label"]
     exact = network.double()(images.double())["label"]

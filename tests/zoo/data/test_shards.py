@@ -143,3 +143,93 @@ def test_a_member_that_is_no_image(tmp_path):
     (place,) = read_shards([path]).columns["image"].to_pylist()
     with pytest.raises(UnreadableImageError, match="not an image"):
         read_image(tmp_path / place)
+
+
+def test_the_same_name_twice_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for content in (picture(1), picture(2)):
+            member = tarfile.TarInfo("a.png")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(DataError, match=r"s\.tar::a\.png is there twice"):
+        read_shards([tmp_path / "s.tar"])
+
+
+@pytest.mark.parametrize("name", ["/etc/a.png", "../../a.png", "c/../../a.png"])
+def test_names_that_lead_elsewhere_lead_nowhere(name, tmp_path):
+    """Nothing is unpacked: a name is a label, the place is an offset."""
+    path = pack(tmp_path / "s.tar", {name: picture(1)})
+    (place,) = read_shards([path]).columns["image"].to_pylist()
+    member = parse_member(tmp_path / place)
+    assert (member.archive, member.name) == (path, "a.png")
+    assert read_image(tmp_path / place).size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
+def test_links_and_devices_are_no_files(kind, tmp_path):
+    path = pack(tmp_path / "s.tar", {"a.png": picture(1)})
+    with tarfile.open(path, "a") as archive:
+        for name in ("a.cls", "b.png"):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/hostname"
+            archive.addfile(member)
+    assert read_shards([path]).columns.column_names == ["image"]
+
+
+@pytest.mark.parametrize("name", ["a.cls", "a.json", "b.png"])
+@pytest.mark.parametrize("size", [2**33 - 1, 2**40, 2**60])
+def test_a_size_that_is_only_claimed_takes_no_memory(name, size, tmp_path):
+    path = pack(tmp_path / "s.tar", {"a.png": picture(1)})
+    member = tarfile.TarInfo(name)
+    member.size = size
+    with path.open("r+b") as file:
+        file.truncate(1024)  # the picture, without the end of the archive
+        file.seek(0, io.SEEK_END)
+        file.write(member.tobuf() + bytes(512))
+    with pytest.raises(DataError, match="claims .* bytes that are not in the archive"):
+        read_shards([path])
+
+
+def test_a_sparse_file_is_refused(tmp_path):
+    """Its header can claim eight gigabytes of holes."""
+    header = bytearray(tarfile.TarInfo("a.cls").tobuf(format=tarfile.GNU_FORMAT))
+    header[124:136] = b"%011o\0" % 512
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:410] = b"%011o\0%011o\0" % (0, 512)
+    header[483:495] = b"%011o\0" % (2**33 - 1)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path = pack(tmp_path / "s.tar", {"a.png": picture(1)})
+    content = path.read_bytes()[:1024]
+    path.write_bytes(content + bytes(header) + bytes(512) + bytes(1024))
+    with pytest.raises(DataError, match="claims 8,589,934,591 bytes"):
+        read_shards([path])
+
+
+def test_a_text_that_fits_no_cell_is_refused(tmp_path):
+    path = pack(tmp_path / "s.tar", {"a.png": picture(1), "a.txt": bytes((1 << 24) + 1)})
+    with pytest.raises(DataError, match="too much for a cell"):
+        read_shards([path])
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"[" * 100_000, "is not JSON: maximum recursion"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "is not JSON: Exceeds the limit"),
+        (b'{"a": ' + b"9" * 30 + b"}", "a cell that no table can hold"),
+        (b'{"a": "\\ud800"}', "a cell that no table can hold"),
+    ],
+)
+def test_json_that_overflows_is_an_error(content, problem, tmp_path):
+    path = pack(tmp_path / "s.tar", {"a.png": picture(1), "a.json": content})
+    with pytest.raises(DataError, match=problem):
+        read_shards([path])
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    path = pack(tmp_path / "s.tar", {"\udcff.png": picture(1)})
+    with pytest.raises(DataError, match="a name that is no text"):
+        read_shards([path])

@@ -37,3 +37,10 @@ def test_an_archive_that_is_gone_or_cut_short(member):
     member.archive.unlink()
     with pytest.raises(FileNotFoundError):
         open_file(Path(str(member)))
+
+
+def test_a_member_that_claims_terabytes_takes_no_memory(tmp_path):
+    (tmp_path / "s.tar").write_bytes(bytes(100))
+    member = Member(archive=tmp_path / "s.tar", offset=0, size=1 << 45, name="a.png")
+    with pytest.raises(OSError, match="cut short"):
+        member.read()

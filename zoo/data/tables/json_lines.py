@@ -14,6 +14,8 @@ from zoo.errors import DataError
 _BLOCK_BYTES = 1 << 24
 """No line may be longer than this (arrow's own limit would be 1 MiB)."""
 _KINDS: dict[type, str] = {bool: "true or false", int: "numbers", float: "numbers", str: "text"}
+_TOO_MUCH = (RecursionError, OverflowError)
+"""Nested too deep, and numbers too large for a column: neither is a ValueError."""
 _HINT = "write one JSON object a line, each column always of one kind"
 
 
@@ -53,7 +55,7 @@ def _read_list(path: Path) -> pa.Table:
     try:
         rows = json.loads(path.read_text(encoding="utf-8-sig"))
         return pa.Table.from_pylist(rows)
-    except (ValueError, TypeError, AttributeError, pa.ArrowException) as cause:
+    except (ValueError, TypeError, AttributeError, *_TOO_MUCH, pa.ArrowException) as cause:
         raise DataError(f"{path} is no list of JSON objects: {cause}", hint=_HINT) from cause
 
 
@@ -64,7 +66,7 @@ def _find_fault(path: Path) -> str:
         for number, line in enumerate(file, 1):
             try:
                 row: Any = json.loads(line) if line.strip() else {}
-            except ValueError as cause:
+            except (ValueError, *_TOO_MUCH) as cause:
                 return f"line {number} is not JSON ({cause})"
             if not isinstance(row, dict):
                 return f"line {number} is not an object"
