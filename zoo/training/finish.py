@@ -18,6 +18,7 @@ from zoo.targets import (
     Metrics,
     Target,
     ValueTarget,
+    doubt_temperature,
     fit_temperature,
     tune_thresholds,
 )
@@ -46,9 +47,11 @@ def _conclude(training: Training, metrics: dict[SplitName, Metrics]) -> None:
 
 def _calibrate(training: Training) -> None:
     """Fold units and temperatures into the heads; tune the thresholds of labels."""
-    outputs = training.outputs("validation")
+    outputs = training.outputs_on_validation()
     truths = truths_of(training.plan.dataset.validation)
     training.config = training.processes.agree(lambda: _tune(training.config, outputs, truths))
+    if training.processes.writes:
+        _note_doubts(training, outputs, truths)
     for name, head in training.network.heads.items():
         if name in training.config.calibration:
             head.fold(training.config.calibration[name].temperature)
@@ -69,6 +72,15 @@ def _tune(config: ModelConfig, outputs: Outputs, truths: Outputs) -> ModelConfig
             target = replace(target, thresholds=thresholds)
         targets.append(target)
     return replace(config, targets=tuple(targets), calibration=found)
+
+
+def _note_doubts(training: Training, outputs: Outputs, truths: Outputs) -> None:
+    """Say which temperatures rest on next to nothing."""
+    for target in training.config.targets:
+        if not isinstance(target, ValueTarget):
+            doubt = doubt_temperature(target, outputs[target.name], truths[target.name])
+            if doubt is not None:
+                training.progress.note(f"note: {doubt}")
 
 
 def _write(training: Training, metrics: dict[SplitName, Metrics]) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zoo.data.loading import as_it_is, open_loader
-from zoo.data.pixels import PixelSource
+from zoo.data.loading import LastingLoader
+from zoo.data.pixels import PixelSource, open_pixels
+from zoo.errors import UnreadableImagesError
 from zoo.inputs.contract import Preprocess
+from zoo.progress import Progress
 from zoo.recipes import Augment
 from zoo.training.augment import Pixels, Place, augment_batch
+from zoo.training.plan import Plan
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class TrainingImages:
     """Pixels, and what the recipe does to them.
 
@@ -29,22 +35,36 @@ class TrainingImages:
     contract: Preprocess
     seed: int
     device: torch.device
+    _loader: LastingLoader | None = field(default=None, init=False)
+    """Processes that read, from the first epoch that needs them until `close`."""
 
     def load(
-        self, steps: Sequence[Sequence[Place]], *, workers: int
-    ) -> Iterable[Sequence[Tensor] | Tensor]:
-        """Read the images of each step, for `gather`."""
-        if workers == 0:
-            return map(self.read, steps)
-        return open_loader(_Reader(self), steps, workers=workers, collate=as_it_is)
+        self, steps: Iterable[Sequence[Place]], *, workers: int
+    ) -> Iterator[Sequence[Tensor] | Tensor]:
+        """Read the images of each step, for `gather`; the steps are gone through once.
 
-    def read(self, places: Sequence[Place]) -> Sequence[Tensor] | Tensor:
+        What has to be decoded is decoded on all cores between the steps, or by the workers.
+
+        Raises:
+            UnreadableImagesError: Files of a step that cannot be decoded (any more).
+        """
+        read = map(self._read_here, steps) if workers == 0 else self._ask(workers).load(steps)
+        for batch in read:
+            self.source.hear(batch.trouble)
+            if batch.unreadable:
+                raise UnreadableImagesError(
+                    {self.source.path(index): why for index, why in batch.unreadable.items()},
+                    hint="repair or remove them; `zoo check` finds all such files",
+                )
+            yield batch.images
+
+    def read(self, places: Sequence[Place], *, threads: int = 1) -> _Batch:
         """Read images in whatever process this is."""
-        pixels = [self.source.read(index) for _, index in places]
-        if self.device.type == "cpu":
-            return self._augment(pixels, places)
-        # Copies: what lies in a store cannot be written to, which torch has no tensors for.
-        return [torch.from_numpy(image.copy()) for image in pixels]
+        found = self.source.read_many([index for _, index in places], threads=threads)
+        images: Sequence[Tensor] | Tensor = ()
+        if not found.unreadable:
+            images = self._make([found.pixels[index] for _, index in places], places)
+        return _Batch(images, found.unreadable, found.trouble)
 
     def gather(self, images: Sequence[Tensor] | Tensor, places: Sequence[Place]) -> Tensor:
         """Make one batch of some images that `load` gave.
@@ -54,17 +74,59 @@ class TrainingImages:
         """
         return images if isinstance(images, Tensor) else self._augment(images, places)
 
+    def close(self) -> None:
+        """End the processes that read."""
+        if self._loader is not None:
+            self._loader.close()
+            self._loader = None
+
+    def _read_here(self, places: Sequence[Place]) -> _Batch:
+        return self.read(places, threads=os.cpu_count() or 1)
+
+    def _ask(self, workers: int) -> LastingLoader:
+        if self._loader is None or self._loader.workers != workers:
+            self.close()
+            self._loader = LastingLoader(_Reader(replace(self)), workers=workers)
+        return self._loader
+
+    def _make(
+        self, pixels: Sequence[NDArray[np.uint8]], places: Sequence[Place]
+    ) -> Sequence[Tensor] | Tensor:
+        if self.device.type == "cpu":
+            return self._augment(pixels, places)
+        # Copies: what lies in a store cannot be written to, which torch has no tensors for.
+        return [torch.from_numpy(image.copy()) for image in pixels]
+
     def _augment(self, images: Sequence[Pixels], places: Sequence[Place]) -> Tensor:
         return augment_batch(
             images, places, self.recipe, self.contract, seed=self.seed, device=self.device
         )
 
 
-class _Reader(Dataset[Tensor]):
+def open_training_pixels(plan: Plan, progress: Progress) -> PixelSource:
+    """Open the training images, which are decoded once where there is room for them."""
+    train = plan.dataset.train
+    return open_pixels(
+        train.files, plan.pixel_side, root=train.root, cache=plan.cache, progress=progress
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """What became of the images of a step, on its way from whoever read them."""
+
+    images: Sequence[Tensor] | Tensor
+    unreadable: dict[int, str]
+    """Reasons by index; where there are any, there are no images."""
+    trouble: str
+    """Why decoded images are not kept, where they were to be."""
+
+
+class _Reader(Dataset[_Batch]):
     """Steps by their places, in another process."""
 
     def __init__(self, images: TrainingImages) -> None:
         self.images = images
 
-    def __getitems__(self, places: list[Place]) -> Sequence[Tensor] | Tensor:
+    def __getitems__(self, places: list[Place]) -> _Batch:
         return self.images.read(places)

@@ -9,8 +9,10 @@ from tests.zoo.training.small_runs import (
     SOLVE,
     Heard,
     begin,
+    changed,
     plan_of,
     recipe_of,
+    state,
     three_targets,
 )
 from zoo.errors import RecipeError
@@ -190,3 +192,29 @@ def test_carrying_out_a_plan_is_its_phases_and_its_end(few, tmp_path):
         (run.model_folder / "model.safetensors").read_bytes() for run in (other.run, expected.run)
     )
     assert ours == theirs
+
+
+def test_the_end_of_a_run_runs_over_validation_once(few, tmp_path, monkeypatch):
+    """The last epoch's outputs are calibrated by; only the finished model is run again."""
+    runs = []
+    outputs = Training.outputs
+    monkeypatch.setattr(
+        Training, "outputs", lambda self, split: (runs.append(split), outputs(self, split))[1]
+    )
+    training = trained(plan_of(recipe_of(DESCEND), few), tmp_path / "run")
+    assert runs == ["validation"] * DESCEND.epochs
+    finish(training)
+    assert runs == ["validation"] * (DESCEND.epochs + 1)
+
+
+@pytest.mark.parametrize("fields", [{"ema": 0.5}, {"patience": 1}])
+def test_a_resumed_end_gives_the_same_bits(few, tmp_path, fields):
+    """There the outputs of the last epoch are gone and made anew."""
+    plan = plan_of(recipe_of(replace(DESCEND, **fields)), few)
+    at_once = trained(plan, tmp_path / "once")
+    later = begin(plan, tmp_path / "once")
+    run_phases(later)
+    for training in (at_once, later):
+        finish(training)
+    assert at_once.config.calibration == later.config.calibration
+    assert not changed(state(at_once.network), state(later.network))

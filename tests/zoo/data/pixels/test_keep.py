@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from filelock import FileLock
 
-from tests.zoo.data.pixels.conftest import make_files
+from tests.zoo.data.pixels.conftest import make_files, read_all
 from zoo.data.pixels.keep import (
     CacheSettings,
     default_folder,
@@ -22,7 +22,7 @@ from zoo.errors import DataError, StorageError
 
 def fill(cache: CacheSettings, root, side: int, used: int) -> Store:
     """A store that was last used so many seconds after 1970."""
-    source = open_pixels(make_files(root), side, root=root, cache=cache)
+    source = read_all(open_pixels(make_files(root), side, root=root, cache=cache))
     store = source._reader.store
     os.utime(store.meta, (used, used))
     return store

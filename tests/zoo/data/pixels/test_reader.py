@@ -60,14 +60,37 @@ def test_a_file_that_is_not_as_it_was_is_not_found(store, field):
     assert np.flatnonzero(Reader.open(store).find(changed) < 0).tolist() == [1]
 
 
-def test_what_is_added_later_is_not_seen_and_disturbs_nothing(store):
+def test_what_is_added_later_is_seen_at_the_next_look_and_disturbs_nothing(store):
     reader = Reader.open(store)
     with Writer(store) as writer:
         writer.append(np.array((1, 1, 1), SIGNATURE)[()], image(9))
         writer.append(SIGNATURES[0], image(9))
     np.testing.assert_array_equal(reader.get(reader.find(SIGNATURES)[0]), image(0))
-    again = Reader.open(store)
-    np.testing.assert_array_equal(again.get(again.find(SIGNATURES)[0]), image(9))
+    assert reader.look_again() == range(4, 6)
+    np.testing.assert_array_equal(reader.get(0), image(0))
+    np.testing.assert_array_equal(reader.get(reader.find(SIGNATURES)[0]), image(9))
+    assert not reader.look_again()
+
+
+def test_what_took_the_place_of_a_store_is_not_looked_at(store):
+    reader = Reader.open(store)
+    store.begin(store.read_meta().identity)
+    with Writer(store) as writer:
+        for number in range(9):
+            writer.append(np.array((number, 1, 1), SIGNATURE)[()], image(9))
+    assert not reader.look_again()
+    np.testing.assert_array_equal(reader.get(0), image(0))
+
+
+def test_a_store_that_was_only_begun_is_empty(tmp_path):
+    store = Store(tmp_path / "new.pixels")
+    store.begin(Identity(root="/", side=5, decoder="any"))
+    reader = Reader.open(store)
+    assert (reader.find(SIGNATURES) < 0).all()
+    with Writer(store) as writer:
+        writer.append(SIGNATURES[0], image(0))
+    assert reader.look_again() == range(1)
+    np.testing.assert_array_equal(reader.get(0), image(0))
 
 
 def test_a_revoked_image_is_not_found(store):
@@ -183,18 +206,14 @@ def test_resident_memory_stays_small_however_much_is_read(tmp_path, monkeypatch)
     np.testing.assert_array_equal(views[0], image(0, 256, 256))
 
 
-def test_who_waits_says_so_and_goes_on_when_it_is_free(store, listener):
-    other = FileLock(store.turn)
-    other.acquire()
-    listener.note = lambda text: (listener.notes.append(text), other.release())
-    with take_turn(store, listener), take_turn_if_free(store) as free:
+def test_only_one_holds_a_store(store):
+    with take_turn(store), take_turn_if_free(store) as free:
         assert not free
-    assert listener.notes == ["another run is writing the pixel cache a; waiting for it"]
-
-
-def test_a_free_store_is_taken_in_silence(store, listener):
-    with take_turn(store, listener):
-        pass
     with take_turn_if_free(store) as free:
         assert free
-    assert not listener.notes
+
+
+def test_nobody_waits_for_ever(store, monkeypatch):
+    monkeypatch.setattr("zoo.data.pixels.writer._PATIENCE_S", 0.02)
+    with FileLock(store.turn), pytest.raises(OSError, match="another run"), take_turn(store):
+        pass
