@@ -82,7 +82,29 @@ def choose_held_out(
     return held[unit_of]
 
 
-def hash_contents(files: NDArray[Any], digests: NDArray[Any], seed: int) -> NDArray[np.uint64]:
+def find_units(samples: Samples, seed: int) -> NDArray[np.int64]:
+    """Number what has to stay together, equal images and groups, in an order of the seed; [N]."""
+    contents = hash_contents(samples.files, samples.digests, seed)
+    return _find_units(contents, samples.groups, seed)
+
+
+def find_strata(target: Target, truth: Truth, part: float) -> NDArray[np.int64]:
+    """Number the class, the rarest label or the quantile of each row; [N].
+
+    Args:
+        target: Decides what a stratum is.
+        truth: [N, …]; what is known of it.
+        part: Of the rows that will be chosen, in (0, 1).
+    """
+    rows, strata = _find_strata(target, truth, part)
+    # Of a row of several labels, what is written last stays: the rarest.
+    order = np.argsort(-np.bincount(strata)[strata], kind="stable")
+    found = np.empty(len(truth), dtype=np.int64)
+    found[rows[order]] = strata[order]
+    return found
+
+
+def hash_contents(files: NDArray[Any], digests: Iterable[str], seed: int) -> NDArray[np.uint64]:
     """Hash the seed with each file's digest, or with its name where there is none; [N]."""
     contents = zip(digests, files, strict=True)
     return _hashes((digest or file for digest, file in contents), seed, len(files))

@@ -1,6 +1,11 @@
 """What is to be learnt of a sample: how truths are written, scored, lowered and answered."""
 
-from zoo.targets.calibration import Calibration, fit_temperature, tune_thresholds
+from zoo.targets.calibration import (
+    Calibration,
+    doubt_temperature,
+    fit_temperature,
+    tune_thresholds,
+)
 from zoo.targets.class_metrics import ClassMetrics, ClassScore
 from zoo.targets.classes import ClassAnswer, ClassTarget
 from zoo.targets.joint import JointMetrics, Metrics, describe_scores, score_all
@@ -39,6 +44,7 @@ __all__ = [
     "ValueTarget",
     "balanced_class_weights",
     "describe_scores",
+    "doubt_temperature",
     "fit_temperature",
     "is_known",
     "score_all",
