@@ -85,7 +85,9 @@ def _assemble(
     if len(parts) == 1 and "validation" not in splits:
         truth, rows = truths[0][targets[0].name], splits["train"]
         splits |= _hold_out(parts[0], choice.group, targets[0], truth, rows, val_split, seed)
-    samples = {name: parts[0].to_samples(truths[0], rows) for name, rows in splits.items()}
+    samples = {
+        name: parts[0].to_samples(truths[0], rows, choice.group) for name, rows in splits.items()
+    }
     if len(parts) > 1:
         rows = np.flatnonzero(known[1])
         _require_rows(parts[1].table, {"validation": rows})
