@@ -61,13 +61,27 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The error that a run ended in."""
+
+    __pydantic_config__ = _STRICT
+
+    problem: str
+    """One line of it."""
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """`run.json`."""
 
     __pydantic_config__ = _STRICT
 
     format: Literal[2] = 2
-    status: Literal["running", "interrupted", "complete"]
+    status: Literal["running", "interrupted", "failed", "complete"]
+    """A run that was killed stays `running`."""
+    failure: Failure | None = None
+    """What ended it, where it failed."""
     created: datetime
     backbone: Backbone
     recipe: Recipe
@@ -92,6 +106,8 @@ class RunRecord:
     """CPU threads within an operator; another number sums in another order."""
     processes: int = 1
     """How many trained together."""
+    sharded: bool = False
+    """Whether they shared one network, instead of having a copy each."""
     versions: dict[str, str]
     commands: tuple[str, ...] = ()
     """The command lines that began and resumed this run."""
@@ -197,9 +213,11 @@ def locate_model(path: Path) -> Located:
     """
     if (path / "run.json").exists():
         run = Run(path)
-        if run.read().status != "complete":
+        record = run.read()
+        if record.status != "complete":
+            ended = f"failed: {record.failure.problem}" if record.failure else "is not finished"
             raise RunError(
-                f"{path} is not finished; it has no model yet",
+                f"{path} {ended}; it has no model yet",
                 hint=f"zoo finetune --resume --output {path}",
             )
         return Located(run.model_folder, run)

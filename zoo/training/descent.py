@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from torch import Tensor
 
 from zoo.backbones.network import trained_stages
-from zoo.data.pixels import open_pixels
-from zoo.progress import Progress
 from zoo.recipes import DescendPhase
 from zoo.seeds import derive_seed
-from zoo.targets import ClassTarget, describe_scores
+from zoo.targets import describe_scores
 from zoo.training.augment import Place
 from zoo.training.averaging import Average
-from zoo.training.batches import balanced_chances, count_steps, order_epoch
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.context import Training
-from zoo.training.images import TrainingImages
-from zoo.training.interruption import Interruptible
+from zoo.training.course import Course
 from zoo.training.lora import add_lora, merge_lora
 from zoo.training.optimizers import build_optimizer
 from zoo.training.parameters import select_parameters
 from zoo.training.patience import Best
+from zoo.training.room import kept_bytes, note_on_room, room_of
 from zoo.training.schedules import set_learning_rates
+from zoo.training.shares import load_optimizer
 from zoo.training.step import Stepper
 from zoo.training.summary import render_summary, summarise
 from zoo.training.watch import LossWatch
@@ -48,6 +45,7 @@ class Descent:
         self.index = index
         self.phase = phase
         self.seed = derive_seed(self.plan.seed, "phase", index)
+        self.course = Course(training, phase, self.seed)
         self.step = 0
         self.trained = trained_stages(phase, training.network.backbone)
         self.score = ""
@@ -58,23 +56,6 @@ class Descent:
         """What the timing calls this phase."""
         return f"descend {self.index}"
 
-    @cached_property
-    def step_size(self) -> int:
-        """Samples a step, over all processes."""
-        recipe = self.plan.recipe
-        return recipe.batch_size * recipe.accumulate * self.training.processes.count
-
-    @cached_property
-    def steps_per_epoch(self) -> int:
-        """Steps of a whole epoch."""
-        return count_steps(len(self.plan.dataset.train), self.step_size, keep_last=self._keeps_last)
-
-    @cached_property
-    def total_steps(self) -> int:
-        """Steps of the phase."""
-        steps = self.steps_per_epoch * self.phase.epochs
-        return min(steps, self.phase.max_steps or steps)
-
     def execute(self, start: Checkpoint | None) -> None:
         """Take all steps that `start` has not taken.
 
@@ -84,11 +65,12 @@ class Descent:
         """
         self._arrange(start)
         self._announce()
-        for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
-            if self.step >= self.total_steps or self.best.is_over:
-                break
-            self._train(epoch)
-            self._end(epoch)
+        with closing(self.course.images):
+            for epoch in range(self.step // self.course.steps_per_epoch, self.phase.epochs):
+                if self.step >= self.course.total_steps or self.best.is_over:
+                    break
+                self._train(epoch)
+                self._end(epoch)
         self._settle()
 
     def _arrange(self, start: Checkpoint | None) -> None:
@@ -106,8 +88,10 @@ class Descent:
         resumed = start is not None and start.phase_state is not None
         if start is not None and resumed:
             self.training.continue_from(start)
-        network.place(self.plan.device)
+        self._note_room()
+        self.training.place()
         self.stepper = Stepper(self.training, self.seed)
+        network = self.training.network  # which may be spread over processes now
         self.optimizer = build_optimizer(
             network, phase, self.trained, tuple(self.stepper.objective.parameters())
         )
@@ -119,24 +103,30 @@ class Descent:
 
     def _load(self, start: Checkpoint, state: dict[str, Any]) -> None:
         self.step = start.step
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.stepper.load_state_dict(state["stepper"])
         self.best.load_state_dict(state["best"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.watch.continue_from(
-            start.epoch_loss, start.step % self.steps_per_epoch, reached=start.step
+            start.epoch_loss, start.step % self.course.steps_per_epoch, reached=start.step
         )
+
+    def _note_room(self) -> None:
+        """Say so where what is about to train does not fit."""
+        shares = self.training.processes.count if self.plan.sharded else 1
+        needed, room = kept_bytes(self.training.network), room_of(self.plan.device)
+        if note := note_on_room(needed, room, shares=shares):
+            self.training.progress.note(note)
 
     def _announce(self) -> None:
         """Say what is about to train, stage by stage."""
-        phase, note = self.phase, self.training.progress.note
+        phase, note, steps = self.phase, self.training.progress.note, self.course.total_steps
         self.training.network.train()
         note(
             f"phase {self.index + 1} of {len(self.plan.recipe.phases)}: {phase.optimizer}, "
-            f"{phase.schedule} schedule, {self.total_steps} step"
-            f"{'s' if self.total_steps > 1 else ''} of "
-            f"{min(self.step_size, len(self.plan.dataset.train))} images"
+            f"{phase.schedule} schedule, {steps} step{'s' if steps > 1 else ''} of "
+            f"{min(self.course.step_size, len(self.plan.dataset.train))} images"
         )
         lines = render_summary(summarise(self.training.network, self.optimizer))
         # Of a later phase, what is not as it was in the one before.
@@ -147,13 +137,12 @@ class Descent:
 
     def _train(self, epoch: int) -> None:
         """Take the steps of an epoch that are still to be taken."""
-        begun = epoch * self.steps_per_epoch
-        end = min(begun + self.steps_per_epoch, self.total_steps)
-        steps = self._order(epoch)[self.step - begun : end - begun]
-        mine = [self.stepper.share_of(step) for step in steps]
-        loader = self._images.load(mine, workers=self.plan.workers)
+        steps, end = self.course.left_of(epoch, self.step), self.course.end_of(epoch)
+        mine = map(self.stepper.share_of, steps)
+        workers = self.plan.workers if len(steps) > 1 else 0
+        loader = self.course.images.load(mine, workers=workers)
         progress = self.training.progress
-        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", sum(map(len, steps)))
+        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", steps.num_samples)
         self.training.network.train()
         figures = ""
         for step, images in zip(steps, loader, strict=True):
@@ -167,8 +156,8 @@ class Descent:
 
     def _descend(self, step: list[Place], images: Sequence[Tensor] | Tensor) -> None:
         """Take one step."""
-        set_learning_rates(self.optimizer, self.phase, self.step, self.total_steps)
-        loss = self.stepper.backward(self.step, step, images, self._images)
+        set_learning_rates(self.optimizer, self.phase, self.step, self.course.total_steps)
+        loss = self.stepper.backward(self.step, step, images, self.course.images)
         self.stepper.clip(self.phase.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -220,6 +209,7 @@ class Descent:
             self.average.put()
         if note := self.best.restore(self.training.network):
             self.training.progress.note(note)
+        self.training.reunite()
         if self.phase.lora is not None:
             merge_lora(self.training.network.body)
 
@@ -231,7 +221,8 @@ class Descent:
 
     def _save(self) -> None:
         """Write a checkpoint; leave if a signal asked for it."""
-        self.watch.require_finite(self.training.network, self.step)
+        averages = self.average.tensors if self.average is not None else ()
+        self.watch.require_finite(self.training.network, self.step, averages)
         self.training.lap(self.name)
         state = {
             "optimizer": self.optimizer.state_dict(),
@@ -246,38 +237,3 @@ class Descent:
         self.watch.saved(self.step)
         self.last_saved = time.perf_counter()
         self.training.stop_if_asked()
-
-    @cached_property
-    def _images(self) -> TrainingImages:
-        """The training images, decoded once where there is room for them."""
-        plan, train = self.plan, self.plan.dataset.train
-        progress: Progress = self.training.progress
-        if self.training.processes.count == 1:
-            progress = Interruptible(progress, self.training.stop_if_asked)
-        pixels = open_pixels(
-            train.files, plan.pixel_side, root=train.root, cache=plan.cache, progress=progress
-        )
-        augment, contract = plan.recipe.augment, plan.train_preprocess
-        return TrainingImages(pixels, augment, contract, self.seed, plan.device)
-
-    @property
-    def _keeps_last(self) -> bool:
-        return self.plan.recipe.last_batch == "keep"
-
-    def _order(self, epoch: int) -> list[list[Place]]:
-        return order_epoch(
-            len(self.plan.dataset.train),
-            self.step_size,
-            seed=self.seed,
-            epoch=epoch,
-            keep_last=self._keeps_last,
-            chances=self._chances,
-        )
-
-    @cached_property
-    def _chances(self) -> Tensor | None:
-        """How often each sample is drawn, where classes are to be balanced."""
-        if self.plan.recipe.sampling == "shuffled":
-            return None
-        target = next(t for t in self.plan.dataset.targets if isinstance(t, ClassTarget))
-        return balanced_chances(self.plan.dataset.train.truths[target.name], target.num_outputs)

@@ -10,10 +10,12 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
+from zoo.backbones.statistics import running_statistics
 from zoo.errors import RecipeError
 from zoo.training.augment import Place
 from zoo.training.checkpoint import has_checkpoint
 from zoo.training.context import Training
+from zoo.training.shares import local
 
 
 class LossWatch:
@@ -70,22 +72,29 @@ class LossWatch:
         """Hear that a checkpoint was written."""
         self._last_saved = reached
 
-    def require_finite(self, network: nn.Module, reached: int) -> None:
+    def require_finite(
+        self, network: nn.Module, reached: int, averages: Sequence[Tensor] = ()
+    ) -> None:
         """Make sure that a checkpoint would be worth keeping.
 
         Args:
             network: As it is after the last step, whose loss was computed before it.
             reached: Steps taken in the phase.
+            averages: Moving averages of its tensors.
 
         Raises:
-            RecipeError: A weight is not finite.
+            RecipeError: A weight, a running statistic of BatchNorm or an average is not finite.
         """
-        trained = [value for value in network.parameters() if value.requires_grad]
-        if not torch.nn.utils.get_total_norm(trained).isfinite():
-            raise RecipeError(
-                f"the weights are not finite any more after step {reached}; {self._last_good}",
-                hint="start again with a lower --lr or with --clip-norm 1",
-            )
+        kept: dict[str, Sequence[Tensor]] = {
+            "weights": [value for value in network.parameters() if value.requires_grad],
+            "BatchNorm statistics": _statistics_of(network),
+            "averaged weights": averages,
+        }
+        processes = self.training.processes
+        for what, tensors in kept.items():
+            # Processes on the CPU have statistics of their own.
+            if processes.any(not _are_finite(tensors)):
+                processes.agree(partial(self._refuse_weights, what, reached))
 
     @property
     def _last_good(self) -> str:
@@ -97,6 +106,12 @@ class LossWatch:
             return f"the checkpoint of the phase before it, in {place}, is still good"
         return "there is no checkpoint yet"
 
+    def _refuse_weights(self, what: str, reached: int) -> NoReturn:
+        raise RecipeError(
+            f"the {what} are not finite any more after step {reached}; {self._last_good}",
+            hint="start again with a lower --lr or with --clip-norm 1",
+        )
+
     def _refuse(self, value: float, step: int, places: Sequence[Place]) -> NoReturn:
         train = self.training.plan.dataset.train
         names = ", ".join(str(train.files[index]) for _, index in places[:8])
@@ -105,3 +120,14 @@ class LossWatch:
             f"the loss became {value} at step {step}, on {names}{more}; {self._last_good}",
             hint="look at these samples, or start again with a lower --lr or with --clip-norm 1",
         )
+
+
+def _statistics_of(network: nn.Module) -> list[Tensor]:
+    """Collect the running means and variances of all layers."""
+    return [value for layer in network.modules() for _, value in running_statistics(layer)]
+
+
+def _are_finite(tensors: Sequence[Tensor]) -> bool:
+    """Look at this process's share of tensors: their largest number knows of NaN as well."""
+    shares = [share for value in tensors if (share := local(value)).numel()]
+    return bool(torch.nn.utils.get_total_norm(shares, math.inf).isfinite())

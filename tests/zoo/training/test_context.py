@@ -1,9 +1,12 @@
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.zoo.training.small_runs import begin
 from zoo.data.loading import load_prepared
+from zoo.data.pixels import CacheSettings, LivePrepared
 from zoo.errors import RunInterruptedError
 from zoo.training.checkpoint import load_checkpoint
 
@@ -63,3 +66,44 @@ def test_a_log_line_is_one_line_of_json(training):
     training.log({"step": 1})
     training.log({"step": 2})
     assert training.run.metrics_log.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def shift(network) -> None:
+    """Change the network's answers."""
+    with torch.no_grad():
+        network.heads["label"].last.bias.add_(1)
+
+
+def test_validation_is_decoded_once_and_its_bits_are_those_of_the_files(
+    plan, tmp_path, monkeypatch
+):
+    live = begin(plan, tmp_path / "live").outputs("validation")
+    cached = replace(plan, cache=CacheSettings(folder=tmp_path / "pixels"))
+    training = begin(cached, tmp_path / "run")
+    assert torch.equal(training.outputs("validation")["label"], live["label"])
+    monkeypatch.setattr(LivePrepared, "decode", None)
+    assert torch.equal(training.outputs("validation")["label"], live["label"])
+    again = begin(cached, tmp_path / "another")
+    assert torch.equal(again.outputs("validation")["label"], live["label"])
+
+
+def test_what_is_scored_once_is_not_kept(plan, tmp_path):
+    training = begin(replace(plan, cache=CacheSettings(folder=tmp_path / "pixels")), tmp_path / "r")
+    training.score("train")
+    assert not (tmp_path / "pixels").exists()
+
+
+def test_a_network_that_did_not_change_is_validated_once(training, monkeypatch):
+    runs = []
+    outputs = type(training).outputs
+    monkeypatch.setattr(
+        type(training), "outputs", lambda self, split: (runs.append(split), outputs(self, split))[1]
+    )
+    first = training.validate()
+    training.network.train()
+    assert training.validate() == first
+    assert runs == ["validation"]
+    shift(training.network)
+    changed = training.outputs_on_validation()["label"]
+    assert runs == ["validation"] * 2
+    assert torch.equal(changed, outputs(training, "validation")["label"])

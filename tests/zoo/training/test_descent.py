@@ -2,6 +2,7 @@ import json
 import shutil
 import signal
 from dataclasses import replace
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -382,6 +383,18 @@ def test_workers_change_no_bit(few, tmp_path):
     plan = plan_of(recipe_of(replace(DESCEND, epochs=1)), few)
     alone = state(train(plan, tmp_path / "alone").network)
     assert not changed(alone, state(train(replace(plan, workers=2), tmp_path / "two").network))
+
+
+@pytest.mark.usefixtures("_look_at_every_step")
+def test_an_interruption_ends_the_workers_and_changes_no_bit(few, tmp_path):
+    plan = plan_of(recipe_of(DESCEND), few)
+    alone = state(train(plan, tmp_path / "alone").network)
+    plan = replace(plan, workers=2, cache=CacheSettings(folder=tmp_path / "pixels"))
+    for step in (2, 4):
+        interrupt(plan, tmp_path / "two", step)
+        assert not active_children()
+    assert not changed(alone, state(train(plan, tmp_path / "two").network))
+    assert not active_children()
 
 
 def test_several_targets_with_gaps_train_together(few, tmp_path):

@@ -47,6 +47,13 @@ def test_a_small_data_set_gives_each_image_once(photos):
     assert all_of_them - three == 15 * (three - two) > 0
 
 
+def test_a_limit_shows_the_images_that_would_train(photos):
+    """Five of the 18."""
+    few = Settings(recipe="feature-extraction", img_size=64, seed=5, limit_train=5)
+    heights = [sheet_of(photos, few, count=count).height for count in (5, 100)]
+    assert heights[0] == heights[1] < sheet_of(photos, count=100).height
+
+
 def test_the_same_settings_give_the_same_sheet_and_another_seed_another(photos):
     other = Settings(recipe="feature-extraction", img_size=64, seed=6)
     assert sheet_of(photos) == sheet_of(photos)

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from zoo.seeds import generator_for
 from zoo.training.augment.geometry import Affine
 from zoo.training.augment.patch import Fill, Patch, cut
-from zoo.training.augment.resample import resample, stack
+from zoo.training.augment.resample import _table, resample, stack
 from zoo.training.augment.stretch import stretch, stretch_together
 from zoo.training.augment.warp import looks_for, warp
 
@@ -95,7 +95,8 @@ def test_boxes_together_are_boxes_one_by_one(interpolation):
         Patch(pixels=noise(*shape), affine=replace(SAME, xx=float(x), yy=float(y)), is_box=True)
         for shape, (y, x) in zip(BOXES, flips, strict=True)
     ]
-    together = stretch_together(*stack(patches, CPU), patches, 32, interpolation)
+    matrices, sizes, _ = _table(patches, COLOUR).split([6, 2, 3], dim=1)
+    together = stretch_together(stack(patches, CPU), sizes, matrices, 32, interpolation)
     single = torch.stack([stretch(patch, 32, interpolation) for patch in patches]).float()
     assert_close(together, single, atol=1.0 if interpolation == "bilinear" else 2.0, rtol=0.0)
 
@@ -175,7 +176,8 @@ def test_what_shrinks_is_close_to_an_antialiased_resize():
     affine = replace(SAME, xx=3.0, yy=3.0)
     patch = Patch(pixels=image, affine=affine, is_box=False)
     once = warp(
-        *stack([patch], CPU),
+        stack([patch], CPU),
+        torch.tensor([[240.0, 240.0]]),
         torch.tensor([patch.affine.row]),
         (1, 1),
         80,
