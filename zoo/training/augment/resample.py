@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.inputs.contract import Interpolation
+from zoo.inputs.transfer import send
 from zoo.training.augment.patch import Fill, Patch
 from zoo.training.augment.stretch import stretch, stretch_together
 from zoo.training.augment.warp import Looks, looks_for, warp
@@ -37,34 +38,36 @@ def resample(
     groups: dict[Looks | None, list[int]] = defaultdict(list)
     for at, patch in enumerate(patches):
         groups[None if patch.is_box else looks_for(patch.affine)].append(at)
-    for looks, members in groups.items():
+    size = out.shape[-1]
+    sorted_patches = [patches[at] for members in groups.values() for at in members]
+    table = send(_table(sorted_patches, colour), out.device)
+    parts = table.split([len(members) for members in groups.values()])
+    for (looks, members), part in zip(groups.items(), parts, strict=True):
         chosen = [patches[at] for at in members]
-        if looks is not None:
-            found: Iterable[Tensor] = _warp(chosen, looks, out, fill=fill, colour=colour)
-        elif out.device.type == "cpu":
-            found = (stretch(patch, out.shape[-1], interpolation) for patch in chosen)
+        matrices, sizes, paint = part.split([6, 2, 3], dim=1)
+        if looks is None and out.device.type == "cpu":
+            found: Iterable[Tensor] = (stretch(patch, size, interpolation) for patch in chosen)
+        elif looks is None:
+            planes = stack(chosen, out.device)
+            found = stretch_together(planes, sizes, matrices, size, interpolation)
         else:
-            planes, sizes = stack(chosen, out.device)
-            found = stretch_together(planes, sizes, chosen, out.shape[-1], interpolation)
+            planes = stack(chosen, out.device)
+            found = warp(planes, sizes, matrices, looks, size, fill=fill, colour=paint[0])
         for at, image in zip(members, found, strict=True):
             out[at] = image
 
 
-def _warp(
-    patches: Sequence[Patch], looks: Looks, out: Tensor, *, fill: Fill, colour: Sequence[float]
-) -> Tensor:
-    planes, sizes = stack(patches, out.device)
-    matrices = torch.tensor([patch.affine.row for patch in patches]).to(out.device)
-    paint = torch.tensor(colour).to(out.device)
-    return warp(planes, sizes, matrices, looks, out.shape[-1], fill=fill, colour=paint)
+def _table(patches: Sequence[Patch], colour: Sequence[float]) -> Tensor:
+    """Write down, in one tensor to be sent at once, each patch's map, its size and the fill."""
+    rows = [(*patch.affine.row, *patch.pixels.shape[:2], *colour) for patch in patches]
+    return torch.tensor(rows, dtype=torch.float32)
 
 
-def stack(patches: Sequence[Patch], device: torch.device) -> tuple[Tensor, Tensor]:
+def stack(patches: Sequence[Patch], device: torch.device) -> Tensor:
     """Lay patches of different sizes into one batch and move it, as bytes, to the device.
 
     Returns:
-        float32 [B, 3, H, W], each patch in its upper left corner, and float32 [B, 2], their
-        heights and widths.
+        float32 [B, 3, H, W], each patch in its upper left corner.
     """
     shapes = [patch.pixels.shape[:2] for patch in patches]
     height, width = (max(lengths) for lengths in zip(*shapes, strict=True))
@@ -73,5 +76,4 @@ def stack(patches: Sequence[Patch], device: torch.device) -> tuple[Tensor, Tenso
     )
     for slot, patch, (rows, columns) in zip(batch.numpy(), patches, shapes, strict=True):
         slot[:rows, :columns] = patch.pixels
-    moved = batch.to(device, non_blocking=True)
-    return moved.permute(0, 3, 1, 2).float(), torch.tensor(shapes).to(device).float()
+    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
