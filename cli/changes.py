@@ -8,16 +8,6 @@ from typing import Any
 
 import typer
 
-_KIND_OF_LOSS = {
-    "cross-entropy": ("class",),
-    "focal": ("class", "labels"),
-    "bce": ("labels",),
-    "mse": ("value",),
-    "l1": ("value",),
-    "huber": ("value",),
-}
-"""Which kinds of target a loss is for."""
-
 
 def read_stages(text: str | None) -> Any:
     """Read `head`, `all`, `top:3`, `freeze:2`, or names of stages with commas between."""
@@ -56,11 +46,14 @@ def read_losses(names: Sequence[str] | None) -> dict[str, str] | None:
     """Read names of losses, each for the kinds of target that it fits."""
     if not names:
         return None
-    if unknown := [name for name in names if name not in _KIND_OF_LOSS]:
-        raise typer.BadParameter(f"no loss named {unknown[0]!r} among {', '.join(_KIND_OF_LOSS)}")
+    from zoo.targets import LOSSES
+
+    known = {name: None for losses in LOSSES.values() for name in losses}
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"no loss named {unknown[0]!r} among {', '.join(known)}")
     found: dict[str, str] = {}
     for name in names:
-        for kind in _KIND_OF_LOSS[name]:
+        for kind in (kind for kind, losses in LOSSES.items() if name in losses):
             if kind in found:
                 raise typer.BadParameter(f"{found[kind]} and {name} are both for targets of {kind}")
             found[kind] = name

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+Fact = tuple[str, str]
+"""Name and value."""
+
 _MANY = 300
 """Rows beyond which nobody looks at a table's frame."""
 
@@ -69,14 +72,31 @@ def _print_plain(lines: list[list[str]], numbers: set[str]) -> None:
         print("  ".join(cells).rstrip())
 
 
-def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print names and values below each other."""
+def print_facts(facts: Iterable[Fact], *, style: str = "dim") -> None:
+    """Print names and values below each other; into a pipe, no line of a value is folded.
+
+    Args:
+        facts: A value may be of several lines.
+        style: How names look, in rich's words.
+    """
+    cells = [(_clean(name), _clean(value)) for name, value in facts]
+    console = _console()
+    if not console.is_terminal:
+        _print_plain_facts(cells)
+        return
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style=style, no_wrap=True)
     table.add_column(overflow="fold")
+    for cell in cells:
+        table.add_row(*cell)
+    console.print(table, markup=False)
+
+
+def _print_plain_facts(facts: list[Fact]) -> None:
+    width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
-        table.add_row(_clean(name), _clean(value))
-    _console().print(table, markup=False)
+        for at, line in enumerate(value.split("\n")):
+            print(f"{'' if at else name:<{width}}  {line}".rstrip())
 
 
 def print_heading(text: str) -> None:

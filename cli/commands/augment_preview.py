@@ -8,22 +8,17 @@ from typing import Annotated
 import typer
 
 from cli.changes import read_assignments
-from cli.options import (
-    GroupOption,
-    InputOption,
-    RegistryOption,
-    SkipBadOption,
-    TargetOption,
-    ValOption,
-    ValSplitOption,
-    YesOption,
-)
+from cli.data_options import DataOptions
+from cli.grouped import grouped
+from cli.options import RegistryOption, SkipBadOption
 
 
+@grouped
 def augment_preview(
+    *,
     data: Annotated[Path, typer.Argument(help="A folder with one sub-folder a class, or a table.")],
     backbone: Annotated[
-        str, typer.Option(help="Whose preprocessing it is; no weights are fetched.")
+        str, typer.Option(help="Whose size and recipe it shows; no weights are fetched.")
     ] = "resnet50",
     recipe: Annotated[
         str | None,
@@ -40,6 +35,9 @@ def augment_preview(
         int | None, typer.Option(min=1, help="Height and width that the network sees, pixels.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
+    limit_train: Annotated[
+        int | None, typer.Option(min=1, help="Train on so many samples only.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,12 +46,7 @@ def augment_preview(
             help="Another value of a field of the recipe, such as rotation=20.",
         ),
     ] = None,
-    input_column: InputOption = None,
-    targets: TargetOption = None,
-    group: GroupOption = None,
-    yes: YesOption = False,
-    val: ValOption = None,
-    val_split: ValSplitOption = None,
+    table: DataOptions,
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Save a contact sheet of training images: as evaluation sees them, and augmented.
@@ -63,27 +56,18 @@ def augment_preview(
     from io import BytesIO
 
     from cli import render
-    from zoo.data.open import DataSettings
     from zoo.registry import load_registry
     from zoo.storage import write_bytes
     from zoo.training.plan import Settings
     from zoo.training.preview import preview_training
 
-    data_settings = DataSettings(
-        val=val,
-        val_split=val_split,
-        input=input_column,
-        targets=tuple(targets or ()),
-        group=group,
-        accept_guess=yes,
-        skip_bad=skip_bad,
-    )
     settings = Settings(
         recipe=recipe,
         seed=seed,
         changes=read_assignments(changes),
         img_size=img_size,
-        data=data_settings,
+        data=table.to_settings(skip_bad=skip_bad),
+        limit_train=limit_train,
     )
     sheet = preview_training(
         backbone,
@@ -96,4 +80,4 @@ def augment_preview(
     content = BytesIO()
     sheet.save(content, format="PNG", optimize=True)
     write_bytes(output, content.getvalue())
-    render.print_line(f"{output}: {sheet.width} x {sheet.height} px")
+    render.print_line(f"{output}: {sheet.width} x {sheet.height} px, what {backbone} would see")

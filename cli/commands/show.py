@@ -12,7 +12,7 @@ from cli.options import Format, FormatOption, RegistryOption
 if TYPE_CHECKING:
     from zoo.registry import Backbone, Found, Registry, Weights
 
-Fact = tuple[str, str, str]
+SourcedFact = tuple[str, str, str]
 """Name, value, and where it is known from."""
 OriginOf = Callable[[str], str]
 """Fields, such as `weights.license`, separated by spaces -> where they are known from."""
@@ -63,7 +63,7 @@ def show(
         render.print_table(("", "", "from"), _describe_backbone(found, catalogue))
 
 
-def _describe_backbone(found: Found, registry: Registry) -> list[Fact]:
+def _describe_backbone(found: Found, registry: Registry) -> list[SourcedFact]:
     origin_of = _origins(found, registry)
     backbone = found.backbone
     facts = [
@@ -94,7 +94,7 @@ def _origins(found: Found, registry: Registry) -> OriginOf:
     return origin_of
 
 
-def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
+def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[SourcedFact]:
     contract = backbone.preprocess
     sizes = f"{backbone.min_size} px and more"
     if backbone.size_step > 1:
@@ -124,7 +124,7 @@ def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     return [(name, value, origin_of(fields)) for name, value, fields in facts]
 
 
-def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
+def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[SourcedFact]:
     from zoo.backbones.sources import is_here
     from zoo.registry import license_note
 
@@ -148,7 +148,7 @@ def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     ]
 
 
-def _identity(weights: Weights, origin_of: OriginOf) -> list[Fact]:
+def _identity(weights: Weights, origin_of: OriginOf) -> list[SourcedFact]:
     """What pins the file down: from the registry, or else from the lock file."""
     from zoo.backbones.identity import lock_key
     from zoo.registry import Lock

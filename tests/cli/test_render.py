@@ -36,3 +36,8 @@ def test_square_brackets_are_text_not_markup(capsys):
 def test_a_heading_in_a_pipe_is_a_plain_line(capsys):
     render.print_heading("kind\x07 [class]")
     assert capsys.readouterr().out == "kind\\x07 [class]\n"
+
+
+def test_facts_in_a_pipe_are_folded_nowhere_and_end_without_spaces(capsys):
+    render.print_facts([("a", "x" * 300), ("long", "one\n  two"), ("", "more")])
+    assert capsys.readouterr().out == f"a     {'x' * 300}\nlong  one\n        two\n      more\n"

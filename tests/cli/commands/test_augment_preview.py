@@ -8,7 +8,7 @@ def test_a_preview_is_written_where_it_was_asked_for(zoo, photos, tmp_path):
     outcome = zoo("augment-preview", photos, *ARGUMENTS, "--output", target)
     assert outcome.code == 0, outcome.err
     with Image.open(target) as sheet:
-        assert f"{sheet.width} x {sheet.height} px" in outcome.out
+        assert f"{sheet.width} x {sheet.height} px, what efficientnet_lite0" in outcome.out
         assert sheet.format == "PNG"
 
 

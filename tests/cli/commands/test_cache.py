@@ -16,7 +16,7 @@ def folder(tmp_path) -> Path:
     Image.new("RGB", (40, 30)).save(data / "a.png")
     for side in (10, 20):
         cache = CacheSettings(folder=tmp_path / "cache")
-        open_pixels(["a.png"], side, root=data, cache=cache)
+        open_pixels(["a.png"], side, root=data, cache=cache).read(0)
     return tmp_path / "cache"
 
 

@@ -79,3 +79,12 @@ def test_a_folder_that_is_not_there(zoo, tmp_path):
     outcome = zoo("check", tmp_path / "none")
     assert outcome.code == 1
     assert "does not exist" in outcome.err
+
+
+def test_texts_of_all_severities_begin_below_each_other(zoo, data):
+    shutil.copy(data / "train" / "apple" / "0.png", data / "val" / "apple" / "copy.png")
+    shutil.copy(data / "train" / "apple" / "1.png", data / "train" / "apple" / "copy.png")
+    lines = zoo("check", data).out.splitlines()
+    texts = {line.split()[0]: line for line in lines if "more than" in line}
+    assert {line.index("1 image") for line in texts.values()} == {9}
+    assert set(texts) == {"spoils", "warning"}
