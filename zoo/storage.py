@@ -41,7 +41,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
-    with _appearing(path) as file:
+    with appearing(path) as file:
         file.write(content)
 
 
@@ -51,7 +51,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
-    with _appearing(path) as file:
+    with appearing(path) as file:
         for line in lines:
             file.write(f"{line}\n".encode())
 
@@ -63,8 +63,12 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at `path` when it is whole."""
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at `path` when it is whole.
+
+    Raises:
+        StorageError: The disk is full or read-only; `path` is as it was before.
+    """
     with _writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from zoo.backbones.network import Network, trained_stages
 from zoo.data.dataset import Dataset
 from zoo.errors import RecipeError
-from zoo.recipes import DescendPhase, Recipe, SolvePhase
+from zoo.recipes import DescendPhase, Recipe
 from zoo.targets import LOSSES, ClassTarget
 from zoo.training.lora import require_linear
 from zoo.training.objective import build_objective
@@ -24,8 +24,8 @@ def require_fit_to_data(recipe: Recipe, dataset: Dataset, asked: Collection[str]
             may name losses for kinds of target that this one does not have.
 
     Raises:
-        RecipeError: A loss, a weight or the sampling is for targets that are not there, a loss
-            does not fit the kind of its target, or a solved head cannot do what is asked.
+        RecipeError: A loss, a weight or the sampling is for targets that are not there, or a loss
+            does not fit the kind of its target.
     """
     targets = dataset.targets
     build_objective(recipe, targets, dataset.train)
@@ -41,13 +41,6 @@ def require_fit_to_data(recipe: Recipe, dataset: Dataset, asked: Collection[str]
         raise RecipeError(
             f"no target is of a kind that the loss {', '.join(idle)} is for",
             hint=f"{have}; choose among {', '.join(fitting)}",
-        )
-    solves = any(isinstance(phase, SolvePhase) for phase in recipe.phases)
-    if solves and recipe.class_weights == "balanced" and "labels" in kinds:
-        raise RecipeError(
-            "solved heads cannot weigh labels",
-            hint="leave --class-weights out, or choose a recipe without a solve phase, such as "
-            "finetune-all",
         )
     if "weighting" in asked and recipe.weighting == "uncertainty" and len(targets) == 1:
         raise RecipeError("one target alone has nothing to be weighed against", hint=have)

@@ -34,7 +34,8 @@ _LARGEST = 4096
 class Settings:
     """What a user may say about a run; None leaves it to the recipe or the backbone."""
 
-    recipe: str | None = None
+    recipe: str | Recipe | None = None
+    """A name in the registry, or a recipe made in Python; by default the backbone's own."""
     epochs: int | None = None
     """Of the recipe's last phase of gradient descent."""
     lr: float | None = None
@@ -59,6 +60,9 @@ class Settings:
     """Let torch use only operators that give the same bits again, or fail."""
     compile: bool = False
     """Let `torch.compile` make one program of the network."""
+    shard: bool = False
+    """Spread the network, its gradients and its optimiser over the processes, instead of a copy
+    in each."""
     cache: CacheSettings | None = field(default_factory=CacheSettings)
     """Where decoded pixels are kept; None decodes every image in every epoch."""
     pretrained: bool = True
@@ -113,6 +117,8 @@ class Plan:
     auto_batch: bool = False
     deterministic: bool = False
     compile: bool = False
+    sharded: bool = False
+    """Whether the network is spread over the processes while it descends."""
     cache: CacheSettings | None = None
     pretrained: bool = False
     """Whether training starts from the backbone's weights."""

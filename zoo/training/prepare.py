@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from zoo.backbones.claims import find_mistakes
@@ -13,7 +12,7 @@ from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.check.leaks import require_no_leaks
-from zoo.data.dataset import Dataset
+from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
 from zoo.data.tables.read import is_table
 from zoo.errors import BrokenRegistryError
@@ -21,10 +20,11 @@ from zoo.hardware import resolve_precision, resolve_workers
 from zoo.progress import Progress
 from zoo.registry import Found, Lock, Registry, license_note
 from zoo.registry.files import BUILT_IN
-from zoo.seeds import derive_seed
 from zoo.targets import Target, ValueTarget
+from zoo.training.changes import choose_recipe
 from zoo.training.fits import require_fit_to_data
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
+from zoo.training.sharding import require_shardable
 
 
 def default_name(backbone: str, data: Path) -> str:
@@ -59,15 +59,17 @@ def prepare(
     found = find_backbone(name, registry)
     backbone = found.backbone
     _require_truth(found, registry)
-    recipe = registry.recipe(settings.recipe or backbone.recipe)
+    recipe = choose_recipe(settings.recipe, backbone, registry)
     recipe = adapt_recipe(recipe, backbone, settings)
+    if settings.shard:
+        require_shardable(recipe, compiles=settings.compile)
     preprocess = adapt_preprocess(backbone, settings.img_size).crop_by(recipe.crop_mode)
     precision = resolve_precision(settings.precision, device)
     progress.note(f"reading {data}")
     dataset = open_dataset(data, settings.data, seed=recipe.seed)
-    findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks)
-    dataset = replace(dataset, notes=(*dataset.notes, *findings))
     require_fit_to_data(recipe, dataset, settings.recipe_changes)
+    findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks, progress=progress)
+    dataset = replace(dataset, notes=(*dataset.notes, *findings))
     dataset = limit_train(dataset, settings.limit_train, recipe.seed)
     plan = Plan(
         backbone=backbone,
@@ -82,6 +84,7 @@ def prepare(
         auto_batch=settings.auto_batch,
         deterministic=settings.deterministic,
         compile=settings.compile,
+        sharded=settings.shard,
         cache=settings.cache,
         reference=found.reference,
         origin=found.origin,
@@ -145,17 +148,6 @@ def describe_target(target: Target) -> str:
         return f"{target.name}: {spread}"
     what = "classes" if target.kind == "class" else "labels"
     return f"{target.name}: {len(target.classes)} {what}"
-
-
-def limit_train(dataset: Dataset, count: int | None, seed: int) -> Dataset:
-    """Keep some of the training samples, chosen by the seed."""
-    if count is None or count >= len(dataset.train):
-        return dataset
-    order = np.random.default_rng(derive_seed(seed, "limit")).permutation(len(dataset.train))
-    kept = dataset.train.select(np.sort(order[:count]))
-    note = f"training on {count} of {len(dataset.train)} samples"
-    splits = {**dataset.splits, "train": kept}
-    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
 
 
 def warnings_of(plan: Plan) -> list[str]:
