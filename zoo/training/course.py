@@ -54,7 +54,10 @@ class Course:
         plan = self.plan
         pixels = open_training_pixels(plan, self.training.progress)
         augment, contract = plan.recipe.augment, plan.train_preprocess
-        return TrainingImages(pixels, augment, contract, self.seed, plan.device)
+        neighbours = self.training.processes.count_neighbours()
+        return TrainingImages(
+            pixels, augment, contract, self.seed, plan.device, neighbours=neighbours
+        )
 
     @property
     def _keeps_last(self) -> bool:

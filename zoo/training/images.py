@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from zoo.data.loading import LastingLoader
 from zoo.data.pixels import PixelSource, open_pixels
 from zoo.errors import UnreadableImagesError
+from zoo.hardware import share_cores
 from zoo.inputs.contract import Preprocess
 from zoo.progress import Progress
 from zoo.recipes import Augment
@@ -35,6 +36,8 @@ class TrainingImages:
     contract: Preprocess
     seed: int
     device: torch.device
+    neighbours: int = 1
+    """Processes of the run on this machine, which share its cores."""
     _loader: LastingLoader | None = field(default=None, init=False)
     """Processes that read, from the first epoch that needs them until `close`."""
 
@@ -43,7 +46,8 @@ class TrainingImages:
     ) -> Iterator[Sequence[Tensor] | Tensor]:
         """Read the images of each step, for `gather`; the steps are gone through once.
 
-        What has to be decoded is decoded on all cores between the steps, or by the workers.
+        What has to be decoded is decoded on this process's cores between the steps, or by the
+        workers.
 
         Raises:
             UnreadableImagesError: Files of a step that cannot be decoded (any more).
@@ -56,15 +60,17 @@ class TrainingImages:
                     {self.source.path(index): why for index, why in batch.unreadable.items()},
                     hint="repair or remove them; `zoo check` finds all such files",
                 )
-            yield batch.images
+            yield batch.images if batch.shapes is None else unpack(batch.images, batch.shapes)
 
     def read(self, places: Sequence[Place], *, threads: int = 1) -> _Batch:
         """Read images in whatever process this is."""
         found = self.source.read_many([index for _, index in places], threads=threads)
-        images: Sequence[Tensor] | Tensor = ()
-        if not found.unreadable:
-            images = self._make([found.pixels[index] for _, index in places], places)
-        return _Batch(images, found.unreadable, found.trouble)
+        if found.unreadable:
+            return _Batch(torch.empty(0), None, found.unreadable, found.trouble)
+        pixels = [found.pixels[index] for _, index in places]
+        if self.device.type == "cpu":
+            return _Batch(self._augment(pixels, places), None, {}, found.trouble)
+        return _Batch(pack(pixels), [image.shape for image in pixels], {}, found.trouble)
 
     def gather(self, images: Sequence[Tensor] | Tensor, places: Sequence[Place]) -> Tensor:
         """Make one batch of some images that `load` gave.
@@ -81,7 +87,7 @@ class TrainingImages:
             self._loader = None
 
     def _read_here(self, places: Sequence[Place]) -> _Batch:
-        return self.read(places, threads=os.cpu_count() or 1)
+        return self.read(places, threads=share_cores(self.neighbours))
 
     def _ask(self, workers: int) -> LastingLoader:
         if self._loader is None or self._loader.workers != workers:
@@ -89,18 +95,24 @@ class TrainingImages:
             self._loader = LastingLoader(_Reader(replace(self)), workers=workers)
         return self._loader
 
-    def _make(
-        self, pixels: Sequence[NDArray[np.uint8]], places: Sequence[Place]
-    ) -> Sequence[Tensor] | Tensor:
-        if self.device.type == "cpu":
-            return self._augment(pixels, places)
-        # Copies: what lies in a store cannot be written to, which torch has no tensors for.
-        return [torch.from_numpy(image.copy()) for image in pixels]
-
     def _augment(self, images: Sequence[Pixels], places: Sequence[Place]) -> Tensor:
         return augment_batch(
             images, places, self.recipe, self.contract, seed=self.seed, device=self.device
         )
+
+
+def pack(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Lay images of any size behind one another.
+
+    Each tensor that a process sends costs an open file, and most of a millisecond to receive.
+    """
+    return torch.from_numpy(np.concatenate([image.reshape(-1) for image in images]))
+
+
+def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """View the images that `pack` laid behind one another."""
+    parts = packed.split([math.prod(shape) for shape in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def open_training_pixels(plan: Plan, progress: Progress) -> PixelSource:
@@ -115,7 +127,10 @@ def open_training_pixels(plan: Plan, progress: Progress) -> PixelSource:
 class _Batch:
     """What became of the images of a step, on its way from whoever read them."""
 
-    images: Sequence[Tensor] | Tensor
+    images: Tensor
+    """Augmented, or packed as they are."""
+    shapes: Sequence[tuple[int, ...]] | None
+    """Of the images that are packed."""
     unreadable: dict[int, str]
     """Reasons by index; where there are any, there are no images."""
     trouble: str

@@ -1,6 +1,8 @@
 import errno
+import resource
 from contextlib import closing
 from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +140,45 @@ def test_what_cannot_be_kept_is_said_once_whoever_finds_it_out(
     (note,) = heard.notes
     assert "18 of 18 images are not kept" in note
     assert "No space left" in note
+
+
+def test_a_step_costs_few_open_files_however_many_images_it_has(few):
+    """Eight steps of a hundred images are kept; sixty files more may be open.
+
+    The workers have begun before: one that lacks files would have this process wait for ever.
+    """
+    source = LivePixels(few.train.files, root=few.train.root, side=40)
+    images = TrainingImages(source, Augment(), CONTRACT, 7, torch.device("meta"))
+    step = [(0, place % len(source)) for place in range(100)]
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    with closing(images):
+        read = images.load([step] * 8, workers=2)
+        kept = [next(read)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 60, before[1]))
+        try:
+            kept += read
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [len(batch) for batch in kept] == [100] * 8
+    assert torch.equal(kept[7][99], torch.from_numpy(source.read(99 % len(source)).copy()))
+
+
+@pytest.mark.parametrize(("neighbours", "threads"), [(1, 8), (3, 2), (20, 1)])
+def test_processes_on_one_machine_share_its_cores(few, monkeypatch, neighbours, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    source, asked = LivePixels(few.train.files, root=few.train.root, side=40), []
+    read_many = LivePixels.read_many
+    monkeypatch.setattr(
+        LivePixels,
+        "read_many",
+        lambda self, indices, *, threads: (asked.append(threads), read_many(self, indices))[1],
+    )
+    images = TrainingImages(
+        source, Augment(), CONTRACT, 7, torch.device("meta"), neighbours=neighbours
+    )
+    list(images.load([[(0, 0)]], workers=0))
+    assert asked == [threads]
 
 
 def test_a_gpu_is_given_the_pixels_as_they_are(few, steps):

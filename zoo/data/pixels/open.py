@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.pixels.holding import hold
 from zoo.data.pixels.keep import CacheSettings, make_room, store_of
 from zoo.data.pixels.live import LiveImages, LivePixels, PixelSource
+from zoo.data.pixels.lookup import Lookup
 from zoo.data.pixels.prepared import LivePrepared
 from zoo.data.pixels.reader import Reader
 from zoo.data.pixels.signatures import Files, Signatures, sign_files
@@ -70,6 +72,7 @@ def _open(
     if cache is None or not len(live):
         return live
     store = store_of(cache, live.identity)
+    held = hold(store)
     signatures = sign_files(live.root, live.files)
     reader, missing = _look_up(store, live, signatures)
     trouble = _make_ready(store, live, signatures, cache) if len(missing) else ""
@@ -83,7 +86,8 @@ def _open(
                 f"decoded whenever they are needed: {trouble}"
             )
         return live
-    source = StoredPixels(live, reader, signatures, cache=cache, progress=progress)
+    lookup = Lookup(live, reader, signatures, held)
+    source = StoredPixels(live, lookup, cache=cache, progress=progress)
     source.hear(trouble)
     return source
 
@@ -95,7 +99,7 @@ def _make_ready(
     try:
         with take_turn(store):
             missing = _renew(store, live, signatures)
-            make_room(cache, store, foresee_bytes(live, missing))
+            make_room(cache, store, foresee_bytes(live, missing), root=live.identity.root)
     except StorageError as cause:
         return cause.problem
     except OSError as cause:
@@ -148,8 +152,7 @@ def _look_up(
     store: Store, live: LiveImages, signatures: Signatures
 ) -> tuple[Reader | None, NDArray[np.int64]]:
     """Find which files are missing; all are where the store is not what it should be."""
-    meta = store.read_meta()
-    reader = Reader.open(store) if meta is not None and meta.identity == live.identity else None
+    reader = Reader.open(store, live.identity)
     if reader is None:
         return None, np.arange(len(signatures))
     return reader, np.flatnonzero(reader.find(signatures) < 0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.pixels.signatures import Signatures
-from zoo.data.pixels.store import Records, Store, checksum, find_live
+from zoo.data.pixels.store import RECORD, Identity, Records, Store, checksum, find_live
 
 _KEEP_MAPPED = 1 << 28
 """Bytes read after which the mapped pages are handed back; the system still caches them."""
@@ -30,14 +30,18 @@ class Reader:
         self._sound = np.zeros(len(records), dtype=bool)
 
     @staticmethod
-    def open(store: Store) -> Reader | None:
-        """Open a store, or nothing where there is none that can be used."""
+    def open(store: Store, identity: Identity) -> Reader | None:
+        """Open a store, or nothing where there is none of this identity that can be used."""
         meta = store.read_meta()
-        records = store.read_records()
-        pixels = _map(store)
-        if meta is None or pixels is None:
+        if meta is None or meta.identity != identity:
             return None
-        return Reader(store, meta.id, records, pixels)
+        content = _read(store, meta.id)
+        return None if content is None else Reader(store, meta.id, *content)
+
+    @staticmethod
+    def of_nothing(store: Store) -> Reader:
+        """Stand for a store that is not there."""
+        return Reader(store, "", np.empty(0, RECORD), b"")
 
     def look_again(self) -> range:
         """See what was added since; rows that there were stay what they were.
@@ -46,13 +50,11 @@ class Reader:
             The rows that are new; none where the store is not there any more.
         """
         before = len(self.records)
-        meta = self.store.read_meta()
-        records = self.store.read_records()
-        if meta is not None and meta.id == self.id and len(records) > before:
-            pixels = _map(self.store)
-            if pixels is not None:
-                self.records, self._pixels = records, pixels
-                self._sound = np.append(self._sound, np.zeros(len(records) - before, dtype=bool))
+        content = _read(self.store, self.id, unless=before)
+        if content is not None:
+            self.records, self._pixels = content
+            added = len(self.records) - before
+            self._sound = np.append(self._sound, np.zeros(added, dtype=bool))
         return range(before, len(self.records))
 
     def find(self, signatures: Signatures) -> NDArray[np.int64]:
@@ -104,6 +106,24 @@ class Reader:
             if isinstance(self._pixels, mmap.mmap):
                 self._pixels.madvise(mmap.MADV_DONTNEED)
             self._mapped = 0
+
+
+def _read(store: Store, id: str, *, unless: int = -1) -> tuple[Records, Mapped] | None:  # noqa: A002
+    """Map the records and the pixels of one and the same store.
+
+    Another one may take its place between one file and the next. Its note is the first that goes
+    and never comes back, so that whatever is opened while that is there belongs together.
+
+    Args:
+        store: Where it lies.
+        id: Which one it has to be.
+        unless: That many records are not worth it.
+    """
+    records = store.read_records()
+    if len(records) <= unless:
+        return None
+    pixels, meta = _map(store), store.read_meta()
+    return None if pixels is None or meta is None or meta.id != id else (records, pixels)
 
 
 def _map(store: Store) -> Mapped | None:

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zoo.data.pixels.keep import PART_OF_DISK, CacheSettings, room_left
+from zoo.data.pixels.holding import hold
+from zoo.data.pixels.keep import PART_OF_DISK, WAYS_OUT, CacheSettings, in_words, room_left
 from zoo.data.pixels.live import Found, LiveImages, Pixels
+from zoo.data.pixels.lookup import Lookup
 from zoo.data.pixels.reader import Reader
 from zoo.data.pixels.signatures import Signatures
 from zoo.data.pixels.store import Store
@@ -34,8 +33,7 @@ class StoredPixels:
     def __init__(
         self,
         live: LiveImages,
-        reader: Reader,
-        signatures: Signatures,
+        lookup: Lookup,
         *,
         cache: CacheSettings,
         progress: Progress | None = None,
@@ -44,16 +42,7 @@ class StoredPixels:
         self.live = live
         self.trouble = trouble
         """Why nothing is added any more; empty as long as there is no reason."""
-        self._reader = reader
-        self._signatures = signatures
-        keys, first, place = np.unique(signatures["key"], return_index=True, return_inverse=True)
-        self._keys = keys
-        self._first = first.astype(np.int32)
-        """An image of each key; a file may be named twice."""
-        self._place = place.astype(np.int32)
-        """Where the key of each image stands among all."""
-        self._rows = reader.find(signatures[first]).astype(np.int32)
-        """Of each key; -1 where the store lacks it."""
+        self._lookup = lookup
         self._cache = cache
         self._progress: Progress = progress or Silence()
         self._told = False
@@ -63,15 +52,14 @@ class StoredPixels:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the place of the store, not what is in it."""
-        reader = self._reader
-        facts = (self.live, reader.store, reader.id, self._signatures, self._cache, self.trouble)
-        return _reopen, facts
+        store, signatures = self._lookup.reader.store, self._lookup.signatures
+        return _reopen, (self.live, store, signatures, self._cache, self.trouble)
 
     @property
     def num_stored(self) -> int:
         """How many images need not be decoded."""
-        self._look_again()
-        return int((self._rows[self._place] >= 0).sum())
+        self._lookup.look_again()
+        return len(self) - len(self.find_lacking(range(len(self))))
 
     def path(self, index: int) -> Path:
         """Say which file an image comes from."""
@@ -112,22 +100,24 @@ class StoredPixels:
 
     def find_lacking(self, indices: Sequence[int]) -> set[int]:
         """Say which of these images are not in the store."""
-        wanted = np.asarray(indices, dtype=np.int64)
-        if (self._rows_of(wanted) < 0).any():
-            self._look_again()
-        return set(wanted[self._rows_of(wanted) < 0].tolist())
+        return self._lookup.find_lacking(indices)
 
     def keep(self, images: Mapping[int, Pixels]) -> None:
-        """Add decoded images that nobody else has added meanwhile, if they can be."""
-        if self.trouble or not images:
+        """Add decoded images that nobody else has added meanwhile, if they can be.
+
+        Those whose files have changed since they were last looked at may be of before or of
+        after the change: they are not kept. Whoever decodes them next looks anew.
+        """
+        certain = [] if self.trouble else self._lookup.find_unchanged([*images])
+        if not certain:
             return
         try:
-            with take_turn(self._reader.store):
-                self._require_same_store()
+            with take_turn(self._lookup.reader.store):
+                self._begin_again_if_gone()
                 try:
-                    self._append({at: images[at] for at in self.find_lacking([*images])})
+                    self._append({at: images[at] for at in self.find_lacking(certain)})
                 finally:
-                    self._look_again()
+                    self._lookup.look_again()
         except StorageError as cause:
             self.trouble = cause.problem
         except OSError as cause:
@@ -144,26 +134,32 @@ class StoredPixels:
             )
 
     def _view(self, index: int) -> Pixels | None:
-        row = int(self._rows[self._place[index]])
-        pixels = self._reader.get(row)
+        pixels = self._lookup.view(index)
         if pixels is None:
-            self._give_up(index, row)
+            self._give_up(index)
         return pixels
 
-    def _give_up(self, index: int, row: int) -> None:
+    def _give_up(self, index: int) -> None:
         """Have a damaged image decoded, and stored anew, by whoever needs it next."""
-        self._rows[self._place[index]] = -1
-        store = self._reader.store
-        with take_turn_if_free(store) as free, suppress(OSError):
-            meta = store.read_meta()
-            if free and meta is not None and meta.id == self._reader.id:
-                with Writer(store) as writer:
-                    writer.revoke(int(self._reader.records[row]["key"]))
+        self._lookup.forget(index)
+        reader = self._lookup.reader
+        with take_turn_if_free(reader.store) as free, suppress(OSError):
+            meta = reader.store.read_meta()
+            if free and meta is not None and meta.id == reader.id:
+                with Writer(reader.store) as writer:
+                    writer.revoke(int(self._lookup.signature(index)["key"]))
 
-    def _require_same_store(self) -> None:
-        meta = self._reader.store.read_meta()
-        if meta is None or meta.id != self._reader.id:
-            raise OSError(errno.ENOENT, "the store was deleted meanwhile")
+    def _begin_again_if_gone(self) -> None:
+        """Make up for a store that was deleted meanwhile; only who has the turn may.
+
+        Raises:
+            OSError: It cannot be written.
+            StorageError: Likewise.
+        """
+        store, identity = self._lookup.reader.store, self.live.identity
+        if Reader.open(store, identity) is None:
+            store.begin(identity)
+        self._lookup.look_again()
 
     def _append(self, images: Mapping[int, Pixels]) -> None:
         """Write images as long as there is room, each file once.
@@ -173,46 +169,32 @@ class StoredPixels:
         """
         left = room_left(self._cache)
         written: set[int] = set()
-        with Writer(self._reader.store) as writer:
+        with Writer(self._lookup.reader.store) as writer:
             for index, pixels in images.items():
-                signature = self._signatures[index]
+                signature = self._lookup.signature(index)
                 if int(signature["key"]) in written:
                     continue
                 left -= pixels.nbytes
                 if left < 0:
-                    limit = f"it may take {self._cache.max_bytes / 1e9:,.1f} GB"
+                    limit = f"it may take {in_words(self._cache.max_bytes)}"
                     raise OSError(
                         errno.ENOSPC,
-                        f"the cache is full; {limit} and {PART_OF_DISK:.0%} of the disk",
+                        f"the cache is full: {limit} and {PART_OF_DISK:.0%} of the disk; "
+                        f"{WAYS_OUT}",
                     )
                 writer.append(signature, pixels)
                 written.add(int(signature["key"]))
-
-    def _look_again(self) -> None:
-        """Find the rows of what was added since the last look, and forget what was revoked."""
-        rows = np.array(self._reader.look_again(), dtype=np.int64)
-        added = self._reader.records[rows]
-        at = np.searchsorted(self._keys, added["key"]).clip(max=len(self._keys) - 1)
-        same = self._reader.holds(rows, self._signatures[self._first[at]])
-        revoked = (self._keys[at] == added["key"]) & (added["height"] == 0)
-        changed = same | revoked
-        # Of several records of one key the last one counts, as it does in this assignment.
-        self._rows[at[changed]] = np.where(same, rows, -1)[changed]
-
-    def _rows_of(self, indices: NDArray[np.int64]) -> NDArray[np.int32]:
-        return self._rows[self._place[indices]]
 
 
 def _reopen(
     live: LiveImages,
     store: Store,
-    id: str,  # noqa: A002
     signatures: Signatures,
     cache: CacheSettings,
     trouble: str,
-) -> LiveImages | StoredPixels:
-    """Open the store in another process; if it is gone by then, decode."""
-    reader = Reader.open(store)
-    if reader is None or reader.id != id:
-        return live
-    return StoredPixels(live, reader, signatures, cache=cache, trouble=trouble)
+) -> StoredPixels:
+    """Open the store in another process; if it is gone by then, it is begun again."""
+    held = hold(store)
+    reader = Reader.open(store, live.identity) or Reader.of_nothing(store)
+    lookup = Lookup(live, reader, signatures, held)
+    return StoredPixels(live, lookup, cache=cache, trouble=trouble)

@@ -112,6 +112,11 @@ class Store:
         """The lock file that writers take turns by; it outlives the store."""
         return self.folder.with_name(f".{self.folder.name}.turn")
 
+    @property
+    def users(self) -> Path:
+        """The lock file that all who have the store open share; it outlives the store, too."""
+        return self.folder.with_name(f".{self.folder.name}.users")
+
     def read_meta(self) -> Meta | None:
         """Say what the store is, or nothing where there is none that can be used."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -38,20 +39,25 @@ def resample(
     groups: dict[Looks | None, list[int]] = defaultdict(list)
     for at, patch in enumerate(patches):
         groups[None if patch.is_box else looks_for(patch.affine)].append(at)
-    size = out.shape[-1]
+    size, one_by_one = out.shape[-1], out.device.type == "cpu"
     sorted_patches = [patches[at] for members in groups.values() for at in members]
     table = send(_table(sorted_patches, colour), out.device)
     parts = table.split([len(members) for members in groups.values()])
-    for (looks, members), part in zip(groups.items(), parts, strict=True):
-        chosen = [patches[at] for at in members]
+    stacked = stack(
+        [
+            [] if looks is None and one_by_one else [patches[at] for at in members]
+            for looks, members in groups.items()
+        ],
+        out.device,
+    )
+    for (looks, members), part, pixels in zip(groups.items(), parts, stacked, strict=True):
         matrices, sizes, paint = part.split([6, 2, 3], dim=1)
-        if looks is None and out.device.type == "cpu":
-            found: Iterable[Tensor] = (stretch(patch, size, interpolation) for patch in chosen)
+        planes = pixels.permute(0, 3, 1, 2).float()
+        if looks is None and one_by_one:
+            found: Iterable[Tensor] = (stretch(patches[at], size, interpolation) for at in members)
         elif looks is None:
-            planes = stack(chosen, out.device)
             found = stretch_together(planes, sizes, matrices, size, interpolation)
         else:
-            planes = stack(chosen, out.device)
             found = warp(planes, sizes, matrices, looks, size, fill=fill, colour=paint[0])
         for at, image in zip(members, found, strict=True):
             out[at] = image
@@ -63,17 +69,24 @@ def _table(patches: Sequence[Patch], colour: Sequence[float]) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def stack(patches: Sequence[Patch], device: torch.device) -> Tensor:
-    """Lay patches of different sizes into one batch and move it, as bytes, to the device.
+def stack(groups: Sequence[Sequence[Patch]], device: torch.device) -> list[Tensor]:
+    """Lay the patches of each group, of different sizes, into a batch; one copy moves all.
 
     Returns:
-        float32 [B, 3, H, W], each patch in its upper left corner.
+        One a group: uint8 [B, H, W, 3], each patch in its upper left corner.
     """
-    shapes = [patch.pixels.shape[:2] for patch in patches]
-    height, width = (max(lengths) for lengths in zip(*shapes, strict=True))
-    batch = torch.zeros(
-        (len(patches), height, width, 3), dtype=torch.uint8, pin_memory=device.type == "cuda"
-    )
-    for slot, patch, (rows, columns) in zip(batch.numpy(), patches, shapes, strict=True):
-        slot[:rows, :columns] = patch.pixels
-    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+    shapes = [_shape_of(group) for group in groups]
+    lengths = [math.prod(shape) for shape in shapes]
+    packed = torch.zeros(sum(lengths), dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for group, part, shape in zip(groups, packed.split(lengths), shapes, strict=True):
+        for slot, patch in zip(part.view(shape).numpy(), group, strict=True):
+            rows, columns = patch.pixels.shape[:2]
+            slot[:rows, :columns] = patch.pixels
+    parts = packed.to(device, non_blocking=True).split(lengths)
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _shape_of(group: Sequence[Patch]) -> tuple[int, int, int, int]:
+    """Count the patches, and the rows and columns that all of them fit into."""
+    height, width = (max((p.pixels.shape[axis] for p in group), default=0) for axis in (0, 1))
+    return len(group), height, width, 3

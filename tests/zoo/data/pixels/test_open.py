@@ -1,6 +1,7 @@
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.zoo.data.pixels.conftest import Listener, make_files, picture, read_all
-from zoo.data.pixels.keep import list_stores
+from zoo.data.pixels.keep import list_stores, remove_stores
 from zoo.data.pixels.live import LivePixels
 from zoo.data.pixels.open import foresee_bytes, open_pixels
 from zoo.data.pixels.source import StoredPixels
@@ -85,7 +86,7 @@ def test_what_one_process_adds_another_reads(files, root, cache, decoded):
     assert decoded == [files[at] for at in (0, 1, 2, 3)]
     worker.read_many([3])
     assert len(decoded) == 4
-    assert len(here._reader.store.read_records()) == 4
+    assert len(here._lookup.reader.store.read_records()) == 4
 
 
 def test_an_image_that_two_decode_at_once_is_kept_once(files, root, cache):
@@ -93,7 +94,7 @@ def test_an_image_that_two_decode_at_once_is_kept_once(files, root, cache):
     image = {0: one.live.read(0)}
     one.keep(image)
     two.keep(image)
-    assert len(one._reader.store.read_records()) == 1
+    assert len(one._lookup.reader.store.read_records()) == 1
 
 
 def test_without_a_cache_nothing_is_written(files, root, cache):
@@ -150,7 +151,7 @@ def test_another_decoder_is_another_store(files, root, cache, monkeypatch):
 def test_a_file_named_twice_is_stored_once(files, root, cache):
     source = read_all(open_pixels([*files, *files], SIDE, root=root, cache=cache))
     assert source.num_stored == 12
-    assert len(source._reader.store.read_records()) == 6
+    assert len(source._lookup.reader.store.read_records()) == 6
     assert_right(source, [*files, *files], root)
 
 
@@ -167,7 +168,7 @@ def test_images_that_are_out_of_date_do_not_pile_up(files, root, cache, changed)
         source = read_all(open_pixels(files, SIDE, root=root, cache=cache))
         assert_right(source, files, root)
     need = sum(source.read(index).nbytes for index in range(len(files)))
-    assert source._reader.store.pixels.stat().st_size <= (1 / 0.5 + changed / 6) * need
+    assert source._lookup.reader.store.pixels.stat().st_size <= (1 / 0.5 + changed / 6) * need
 
 
 def test_unreadable_files_are_all_named_and_the_others_stored(files, root, cache):
@@ -205,7 +206,8 @@ def test_where_more_is_needed_than_foreseen_the_limit_still_holds(
     assert list_stores(cache.folder)[0].bytes < 12_000 + 6 * 44
     (note,) = listener.notes
     assert f"{6 - source.num_stored} of 6 images are not kept" in note
-    assert "the cache is full" in note
+    assert "the cache is full: it may take 12.0 kB" in note
+    assert "--cache-size" in note
 
 
 def test_a_disk_that_refuses_half_way_costs_only_what_did_not_fit(files, root, cache, listener):
@@ -233,18 +235,85 @@ def test_a_cache_that_cannot_be_written_is_said_and_done_without(files, root, ca
     assert "6 of 6 images are not kept" in listener.notes[0]
 
 
-def test_a_store_that_is_deleted_while_it_is_filled_is_said_and_done_without(
-    files, root, cache, listener
-):
+def test_a_store_that_is_deleted_while_it_is_filled_is_begun_again(files, root, cache, listener):
     source = open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
+    worker = pickle.loads(pickle.dumps(source))
     source.read_many([0, 1])
-    source._reader.store.remove()
-    read_all(source)
+    source._lookup.reader.store.remove()
+    worker.read_many([2, 3])
+    source.read_many([4, 5])
     assert_right(source, files, root)
-    (note,) = listener.notes
-    assert "4 of 6 images are not kept" in note
-    assert "deleted meanwhile" in note
-    assert list_stores(cache.folder) == ()
+    assert_right(worker, files, root)
+    assert source.num_stored == worker.num_stored == 6
+    assert len(source._lookup.reader.store.read_records()) == 6
+    assert listener.notes == []
+
+
+def test_an_open_store_is_neither_deleted_nor_evicted(files, root, cache):
+    """A copy stands for a worker, which has the store open after the run has let it go."""
+    source = read_all(open_pixels(files, SIDE, root=root, cache=cache))
+    name = source._lookup.reader.store.name
+    worker = pickle.loads(pickle.dumps(source))
+    assert remove_stores(cache.folder) == ()
+    del source
+    assert remove_stores(cache.folder) == ()
+    assert worker.num_stored == 6
+    del worker
+    assert remove_stores(cache.folder) == (name,)
+
+
+def test_a_store_that_was_begun_again_is_held_again(files, root, cache):
+    source = read_all(open_pixels(files, SIDE, root=root, cache=cache))
+    shutil.rmtree(cache.folder)
+    source._lookup._rows[:] = -1
+    source.read(0)
+    assert len(list_stores(cache.folder)) == 1
+    assert remove_stores(cache.folder) == ()
+
+
+@pytest.mark.parametrize("first", ["training", "validation"])
+def test_what_a_run_trains_on_and_is_validated_on_do_not_drive_each_other_out(
+    files, root, cache, first
+):
+    small = replace(cache, max_bytes=40_000)
+    kept: dict[str, list[int]] = {"training": [], "validation": []}
+    order = ["training", "validation"] if first == "training" else ["validation", "training"]
+    for _ in range(3):
+        for split in order:  # each is closed before the next is opened
+            side, share = (60, files[:4]) if split == "training" else (61, files[4:])
+            source = open_pixels(share, side, root=root, cache=small)
+            kept[split].append(source.num_stored)
+            read_all(source)
+            del source
+    assert kept[first] == [0, *[len(files[:4] if first == "training" else files[4:])] * 2]
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_a_file_that_changes_between_opening_and_reading_is_used_and_not_kept(
+    files, root, cache, changes
+):
+    source = open_pixels(files, SIDE, root=root, cache=cache)
+    for number in range(changes):
+        picture(50 + number, (90 + number, 40)).save(root / files[0])
+        np.testing.assert_array_equal(source.read(0), source.live.read(0))
+        assert source.num_stored == 0
+    # From now on it stays what it is, and is kept as that.
+    np.testing.assert_array_equal(source.read(0), source.live.read(0))
+    assert source.num_stored == 1
+    again = open_pixels(files, SIDE, root=root, cache=cache)
+    assert again.num_stored == 1
+    assert_right(again, files, root)
+
+
+def test_a_file_that_was_another_for_a_moment_is_read_as_it_is(files, root, cache):
+    path = root / files[0]
+    before, times = path.read_bytes(), path.stat()
+    source = open_pixels(files, SIDE, root=root, cache=cache)
+    picture(99, (90, 40)).save(path)
+    source.read(0)
+    path.write_bytes(before)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert_right(open_pixels(files, SIDE, root=root, cache=cache), files, root)
 
 
 def test_who_does_not_get_the_turn_decodes_live_and_says_so(
@@ -252,7 +321,7 @@ def test_who_does_not_get_the_turn_decodes_live_and_says_so(
 ):
     monkeypatch.setattr("zoo.data.pixels.writer._PATIENCE_S", 0.02)
     source = open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
-    with FileLock(source._reader.store.turn):
+    with FileLock(source._lookup.reader.store.turn):
         read_all(source)
         assert_right(source, files, root)
     assert source.num_stored == 0
@@ -261,7 +330,7 @@ def test_who_does_not_get_the_turn_decodes_live_and_says_so(
 
 
 def test_a_complete_store_needs_no_lock(files, root, cache, listener):
-    store = read_all(open_pixels(files, SIDE, root=root, cache=cache))._reader.store
+    store = read_all(open_pixels(files, SIDE, root=root, cache=cache))._lookup.reader.store
     with FileLock(store.turn):
         source = read_all(open_pixels(files, SIDE, root=root, cache=cache, progress=listener))
     assert source.num_stored == 6
@@ -280,7 +349,7 @@ def test_runs_at_once_store_each_image_once(root, cache):
 
     with ThreadPoolExecutor(4) as pool:
         sources = [*pool.map(run, listeners)]
-    assert len(sources[0]._reader.store.read_records()) == 24
+    assert len(sources[0]._lookup.reader.store.read_records()) == 24
     for source, heard in zip(sources, listeners, strict=True):
         assert source.num_stored == 24
         assert heard.notes == []

@@ -117,8 +117,19 @@ def test_unreadable_files_are_named_whoever_decodes(files, root, cache):
 
 def test_what_training_cannot_keep_is_said(files, root, cache, listener):
     training = open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
-    training._reader.store.remove()
+    training._lookup.reader.store.remove()
+    training._lookup.reader.store.folder.write_text("a file is in the way")
     both = LiveTwice(training, CONTRACT, side=SIDE)
     both.hear(both.read_many([0, 1]).trouble)
     (note,) = listener.notes
-    assert "deleted meanwhile" in note
+    assert f"{len(files)} of {len(files)} images are not kept" in note
+
+
+def test_what_arrives_without_its_store_prepares_and_keeps_all_the_same(files, root, cache):
+    training = open_pixels(files, SIDE, root=root, cache=cache)
+    sent = pickle.dumps(LiveTwice(training, CONTRACT, side=SIDE))
+    training._lookup.reader.store.remove()
+    found = pickle.loads(sent).read_many([0, 1])
+    assert torch.equal(to_batch(found.pixels.values(), CONTRACT), expected(files[:2], root))
+    assert found.trouble == ""
+    assert training.num_stored == 2

@@ -27,7 +27,7 @@ def assert_same(source, live: LivePixels) -> None:
 
 
 def damage(source: StoredPixels, at: int = 0) -> None:
-    with source._reader.store.pixels.open("r+b") as file:
+    with source._lookup.reader.store.pixels.open("r+b") as file:
         file.seek(at)
         byte = file.read(1)[0]
         file.seek(at)
@@ -74,28 +74,29 @@ def test_workers_read_what_this_process_reads(stored):
         np.testing.assert_array_equal(pixels, stored.live.read(index))
 
 
-def test_a_source_whose_store_is_gone_arrives_as_a_live_one(stored):
+def test_a_source_whose_store_is_gone_arrives_and_begins_it_again(stored):
     sent = pickle.dumps(stored)
-    stored._reader.store.remove()
+    stored._lookup.reader.store.remove()
     arrived = pickle.loads(sent)
-    assert isinstance(arrived, LivePixels)
+    assert arrived.num_stored == 0
     assert_same(arrived, stored.live)
+    assert (arrived.num_stored, arrived.trouble) == (len(stored), "")
 
 
 def test_a_store_that_took_the_place_of_another_is_not_mistaken_for_it(stored, root, files, cache):
     sent = pickle.dumps(stored)
-    stored._reader.store.remove()
+    stored._lookup.reader.store.remove()
     other = read_all(open_pixels(files[::-1], SIDE, root=root, cache=cache))
     assert other.num_stored == len(files)
     assert_same(pickle.loads(sent), stored.live)
 
 
 def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
-    images = len(stored._reader.records)
+    images = len(stored._lookup.reader.records)
     damage(stored)
     assert_same(stored, stored.live)
     # One record revokes, one is of the pixels that were decoded.
-    assert len(stored._reader.store.read_records()) == images + 2
+    assert len(stored._lookup.reader.store.read_records()) == images + 2
     again = open_pixels(files, SIDE, root=root, cache=cache)
     assert again.num_stored == stored.num_stored == len(files)
     assert_same(again, stored.live)
@@ -104,10 +105,10 @@ def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
 def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(stored, files, root, cache):
     old = pickle.loads(pickle.dumps(stored))
     damage(stored)
-    stored._reader.store.remove()
+    stored._lookup.reader.store.remove()
     new = read_all(open_pixels(files, SIDE, root=root, cache=cache))
     assert_same(old, old.live)
-    assert len(new._reader.store.read_records()) == len(files)
+    assert len(new._lookup.reader.store.read_records()) == len(files)
     assert new.num_stored == len(files)
 
 
