@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from itertools import count as count_from
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +30,9 @@ def augment_preview(
     times: Annotated[int, typer.Option(min=1, max=30, help="Columns, an epoch each.")] = 8,
     epoch: Annotated[int, typer.Option(min=1, help="The first epoch that is shown.")] = 1,
     output: Annotated[
-        Path, typer.Option(help="The PNG to write; one of that name is replaced.")
-    ] = Path("augmentation.png"),
+        Path | None,
+        typer.Option(help="The PNG to write. [augmentation.png, or with the next free number]"),
+    ] = None,
     registry: RegistryOption = None,
     img_size: Annotated[
         int | None, typer.Option(min=1, help="Height and width that the network sees, pixels.")
@@ -51,16 +54,20 @@ def augment_preview(
 ) -> None:
     """Save a contact sheet of training images: as evaluation sees them, and augmented.
 
-    `zoo finetune` with the same data, backbone, recipe and seed trains on these very pictures.
+    `zoo finetune` with the same data, backbone, recipe and seed trains on these very pictures, in
+    the epochs that its last descent has.
     """
     from io import BytesIO
 
     from cli import render
+    from zoo.data.apart import require_apart
     from zoo.registry import load_registry
     from zoo.storage import write_bytes
     from zoo.training.plan import Settings
     from zoo.training.preview import preview_training
 
+    place = _find_place(output)
+    require_apart(place, data)
     settings = Settings(
         recipe=recipe,
         seed=seed,
@@ -79,5 +86,18 @@ def augment_preview(
     )
     content = BytesIO()
     sheet.save(content, format="PNG", optimize=True)
-    write_bytes(output, content.getvalue())
-    render.print_line(f"{output}: {sheet.width} x {sheet.height} px, what {backbone} would see")
+    write_bytes(place, content.getvalue())
+    render.print_line(f"{place}: {sheet.width} x {sheet.height} px, what {backbone} would see")
+
+
+def _find_place(output: Path | None) -> Path:
+    """Take the file asked for if it is not there yet, or else the first free name."""
+    if output is None:
+        endings = chain([""], (f"-{at}" for at in count_from(2)))
+        places = (Path(f"augmentation{ending}.png") for ending in endings)
+        return next(place for place in places if not place.exists())
+    if output.exists():
+        raise typer.BadParameter(
+            f"{output} exists, and nothing is overwritten", param_hint="--output"
+        )
+    return output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +55,8 @@ def check(
     from zoo.storage import write_json
 
     with TerminalProgress() as progress:
-        dataset = open_dataset(data, table.to_settings(skip_bad=True), seed=seed)
+        settings = replace(table.to_settings(skip_bad=True), keep_small=True)
+        dataset = open_dataset(data, settings, seed=seed)
         report = check_dataset(dataset, near=near, img_size=img_size, progress=progress)
     if output is not None:
         write_json(output, report.to_json())

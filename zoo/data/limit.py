@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.coverage import note_unseen
 from zoo.data.dataset import Dataset
 from zoo.data.split import find_strata, find_units
 from zoo.seeds import derive_seed
@@ -16,8 +17,9 @@ def limit_train(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     """Keep some of the training samples, a fair number of each class, label or quantile.
 
     The first target decides, as it does for a split. While `count` allows it, every class keeps
-    a sample. Groups and equal images stay whole, except that the last one is cut to make the
-    number right. A larger number keeps what a smaller one does.
+    a sample; a note names those that have none any more. Groups and equal images stay whole,
+    except that the last one is cut to make the number right. A larger number keeps what a
+    smaller one does.
 
     Args:
         dataset: Whose other splits stay as they are.
@@ -33,7 +35,8 @@ def limit_train(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     kept = train.select(np.sort(_order(units, strata)[:count]))
     note = f"training on {count} of {len(train)} samples"
     splits = {**dataset.splits, "train": kept}
-    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
+    unseen = note_unseen(train, kept, dataset.targets)
+    return replace(dataset, splits=splits, notes=(*dataset.notes, note, *unseen))
 
 
 def _order(units: NDArray[np.int64], strata: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from zoo.data.inspection import hash_file
 from zoo.errors import DamagedFileError, DataError
 from zoo.inputs.members import file_of
 from zoo.storage import write_lines
-from zoo.targets import Target
+from zoo.targets import Target, ValueTarget
 
 _BLOCK = 10_000
 """Lines that are Python's objects at a time."""
@@ -70,13 +70,15 @@ def _read_samples(root: Path, rows: Iterator[Any], targets: Sequence[Target]) ->
     digests: list[Digests] = []
     groups: list[NDArray[Any]] = []
     cells: dict[str, list[Any]] = {target.name: [] for target in targets}
+    numbers = {target.name for target in targets if isinstance(target, ValueTarget)}
     known: dict[str, Any] = {}
     while block := list(islice(rows, _BLOCK)):
         files.append(np.array([row["file"] for row in block], dtype=Text))
         digests.append(number_digests([row.get("sha256", "") for row in block]))
         groups.append(np.array([row.get("group", "") for row in block], dtype=Text))
         for name, column in cells.items():
-            column += [_share(row["truth"][name], known) for row in block]
+            said = (row["truth"][name] for row in block)
+            column += said if name in numbers else (_share(cell, known) for cell in said)
     return Samples(
         root=root,
         files=np.concatenate(files),
@@ -87,8 +89,8 @@ def _read_samples(root: Path, rows: Iterator[Any], targets: Sequence[Target]) ->
 
 
 def _share(cell: Any, known: dict[str, Any]) -> Any:
-    """Keep one of all names, lists and objects that say the same; numbers are small."""
-    return cell if isinstance(cell, float | int | None) else known.setdefault(repr(cell), cell)
+    """Keep one of all names, and lists and objects of them, that say the same."""
+    return None if cell is None else known.setdefault(repr(cell), cell)
 
 
 def require_unchanged(samples: Samples) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoo.backbones.find import find_backbone
+from zoo.data.check.conflicts import describe_truth
 from zoo.data.dataset import Dataset
 from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
@@ -20,7 +21,6 @@ from zoo.inputs.image import UnreadableImageError
 from zoo.recipes import DescendPhase, Recipe
 from zoo.registry import Registry, load_registry
 from zoo.seeds import derive_seed
-from zoo.targets.cells import show
 from zoo.training.augment.sheet import contact_sheet, preview
 from zoo.training.changes import choose_recipe
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
@@ -108,10 +108,8 @@ def _last_descent(recipe: Recipe) -> int:
 
 def _captions(dataset: Dataset, rows: NDArray[np.int64]) -> list[str]:
     """Say what is known of some training samples."""
-    columns = []
-    for target in dataset.targets:
-        cells = target.decode(dataset.train.truths[target.name][rows])
-        columns.append([cell if isinstance(cell, str) else show(cell) for cell in cells])
+    truths = dataset.train.truths
+    columns = [describe_truth(each, truths[each.name][rows]) for each in dataset.targets]
     return [" · ".join(cells) for cells in zip(*columns, strict=True)]
 
 

@@ -103,3 +103,15 @@ def test_a_larger_limit_keeps_what_a_smaller_one_does():
     dataset = data(KIND, np.random.default_rng(0).integers(3, size=200))
     few, more = (set(kept(dataset, count).files.tolist()) for count in (20, 50))
     assert few < more
+
+
+def test_classes_and_labels_that_are_left_out_are_named():
+    assert (
+        limit_train(data(KIND, [0, 1, 2, 2]), 1, 0)
+        .notes[1]
+        .startswith("2 classes of 'kind' that training never sees: ")
+    )
+    tags = LabelsTarget(name="tags", classes=("x", "y", "z"))
+    marks = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.int8)
+    (found,) = limit_train(data(tags, marks), 1, 0).notes[1:]
+    assert found.startswith("1 label of 'tags' that training never sees: ")

@@ -85,6 +85,22 @@ def read_signed_zero(folder: Path) -> list[float]:
     return read_splits(folder / "z.jsonl", (BOX,)).train.truths[BOX.name][:, 0].tolist()
 
 
+def test_rows_share_names_and_lists_of_them_and_no_numbers_are_kept_for_that(
+    dataset, tmp_path, monkeypatch
+):
+    """A million pairs of numbers differ, and what they were looked up by would be kept."""
+    shared, share = [], record._share
+    monkeypatch.setattr(
+        record, "_share", lambda cell, known: shared.append(cell) or share(cell, known)
+    )
+    write_splits(tmp_path / "s.jsonl", dataset)
+    read_splits(tmp_path / "s.jsonl", TARGETS)
+    assert NAMES[0] in shared
+    assert sorted(NAMES) in shared
+    numbers = [cell for cell in shared if isinstance(cell, list) and float in map(type, cell)]
+    assert numbers == []
+
+
 def test_the_fingerprint_comes_back(dataset, tmp_path):
     write_splits(tmp_path / "s.jsonl", dataset)
     assert read_splits(tmp_path / "s.jsonl", TARGETS).fingerprint == dataset.fingerprint

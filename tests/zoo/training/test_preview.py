@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from zoo.data.open import open_dataset
+from zoo.data.open import DataSettings, open_dataset
 from zoo.errors import RecipeError
 from zoo.registry import load_registry
 from zoo.seeds import derive_seed
@@ -63,3 +65,14 @@ def test_the_same_settings_give_the_same_sheet_and_another_seed_another(photos):
 def test_a_recipe_that_does_not_augment_has_nothing_to_show(photos):
     with pytest.raises(RecipeError, match="as evaluation sees them"):
         sheet_of(photos, Settings(recipe="linear-probe"))
+
+
+def test_captions_are_written_for_people(photos, monkeypatch):
+    rows = []
+    monkeypatch.setattr(preview, "contact_sheet", lambda *parts: rows.extend(parts[-1]))
+    lines = [f"photos/discs/{at:02d}.png,18,RBC;WBC" for at in range(8)]
+    table = photos.parent / "cells.csv"
+    table.write_text("\n".join(["image,count,cells", *lines]))
+    columns = DataSettings(input="image", targets=("count:value", "cells:labels"))
+    sheet_of(table, replace(SETTINGS, data=columns))
+    assert {row.label for row in rows} == {"18 · RBC; WBC"}

@@ -30,6 +30,7 @@ def check_files(dataset: Dataset, unread: Sequence[FoundFile]) -> Iterator[Findi
             kind="ignored",
             severity="note",
             count=len(ignored),
-            text=f"{count_of(len(ignored), 'file')} skipped that is no image by its name",
+            text=f"{count_of(len(ignored), 'file')} skipped, no "
+            f"{'image by its name' if len(ignored) == 1 else 'images by their names'}",
             groups=tuple((FoundFile(file=file),) for file in ignored[:MOST_GROUPS]),
         )

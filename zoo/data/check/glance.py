@@ -57,12 +57,12 @@ def glance_at_pictures(rows: Rows, progress: Progress) -> Iterator[Finding]:
 
 
 def _choose_affordable(rows: Rows) -> NDArray[np.int64]:
-    """Choose rows of different contents, fewer where their files are large."""
+    """Choose rows of different contents, fewer where their files are large; one a side at least."""
     chosen = choose_rows(rows, MOST_IMAGES)
     total = sum(size_of(rows.path(row)) for row in chosen.tolist())
     if total <= MOST_BYTES:
         return chosen
-    return choose_rows(rows, len(chosen) * MOST_BYTES // total)
+    return choose_rows(rows, max(2, len(chosen) * MOST_BYTES // total))
 
 
 def choose_rows(rows: Rows, most: int) -> NDArray[np.int64]:

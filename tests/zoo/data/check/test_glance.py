@@ -54,6 +54,12 @@ def test_of_large_files_fewer_are_read(alike, monkeypatch):
     assert 2 <= len(seen) < 11
 
 
+def test_of_files_larger_than_all_that_is_read_one_a_side_is_compared(alike, monkeypatch):
+    monkeypatch.setattr(glance, "MOST_BYTES", 1)
+    among = find(alike, "near-leaks") or find(alike, "near-unseen")
+    assert "among 1 of 8 train and 1 of 3 validation images" in among.text
+
+
 def test_what_was_not_compared_is_a_note_where_nothing_was_found(tmp_path, monkeypatch):
     monkeypatch.setattr(glance, "MOST_IMAGES", 4)
     for number in range(8):

@@ -121,8 +121,8 @@ def test_one_of_several_values_is_enough_to_contradict():
     ("target", "cells", "words"),
     [
         (ClassTarget(classes=("a", "b")), ["b", None], ["b", "unlabelled"]),
-        (LABELS, [["x", "y"], [], {"x": 1}], ["x, y", "no label", "x=1"]),
-        (VALUE, [2.5], ["2.5"]),
+        (LABELS, [["x", "y"], [], {"x": 1}], ["x; y", "no label", "x=1"]),
+        (VALUE, [2.5, 18.0, None], ["2.5", "18", "unlabelled"]),
     ],
 )
 def test_truths_are_written_in_words(target, cells, words):
