@@ -7,7 +7,8 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -62,26 +63,60 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Appearing:
+    """A file that is being written beside its place."""
+
+    path: Path
+    """Its place."""
+    file: BinaryIO
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Append some content.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        with _writes_to(self.path):
+            self.file.write(content)
+
+
 @contextmanager
-def appearing(path: Path) -> Iterator[BinaryIO]:
+def appearing(path: Path) -> Iterator[Appearing]:
     """Open a file that appears at `path` when it is whole.
+
+    Errors of whoever makes its content stay what they are.
 
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     with _writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        file = temporary.open("xb")
+    try:
+        with _closed_after(file, path):
+            yield Appearing(path, file)
+        with _writes_to(path):
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+            _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _closed_after(file: BinaryIO, path: Path) -> Iterator[None]:
+    """Close a file, flushed to disk if all went well."""
+    try:
+        yield
+        with _writes_to(path):
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        # What could not be written before cannot be now.
+        with suppress(OSError):
+            file.close()
 
 
 def write_json(path: Path, value: Any) -> None:

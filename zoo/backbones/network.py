@@ -203,7 +203,7 @@ def trained_stages(phase: DescendPhase, backbone: Backbone) -> frozenset[str]:
     if unknown := sorted(set(phase.train) - set(stages)):
         raise RecipeError(
             f"{backbone.name} has no stage named {', '.join(unknown)}",
-            hint=f"its stages are {', '.join(stages)}",
+            hint=f"its stages are {', '.join(stages)}; head, all, top:N and freeze:N work as well",
         )
     return frozenset(phase.train)
 

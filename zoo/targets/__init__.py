@@ -13,7 +13,7 @@ from zoo.targets.kinds import KINDS, Answer, Target, TargetMetrics
 from zoo.targets.label_metrics import LabelScore, LabelsMetrics
 from zoo.targets.labels import LabelsAnswer, LabelsTarget
 from zoo.targets.losses import LOSSES, TargetLoss, is_known
-from zoo.targets.scoring import Headline
+from zoo.targets.scoring import Headline, say_figure
 from zoo.targets.value_metrics import ValueMetrics, ValueScore
 from zoo.targets.values import ValueAnswer, ValueTarget
 from zoo.targets.weighting import UncertaintyWeights, balanced_class_weights
@@ -47,6 +47,7 @@ __all__ = [
     "doubt_temperature",
     "fit_temperature",
     "is_known",
+    "say_figure",
     "score_all",
     "tune_thresholds",
 ]

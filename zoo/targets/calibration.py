@@ -95,8 +95,9 @@ def doubt_temperature(
     if mistakes >= _ENOUGH_MISTAKES or not len(chosen):
         return None
     what = "images" if target.kind == "class" else "answers"
+    verb = "is" if mistakes == 1 else "are"
     return (
-        f"{target.name}: {mistakes} of {len(chosen)} validation {what} are mistaken, too few to "
+        f"{target.name}: {mistakes} of {len(chosen)} validation {what} {verb} mistaken, too few to "
         "say how sure the network may be; its temperature is a guess on the careful side"
     )
 

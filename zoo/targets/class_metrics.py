@@ -70,7 +70,7 @@ def score_classes(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Class
     return ClassMetrics(
         num_samples=len(labels),
         loss=F.cross_entropy(logits, labels).item(),
-        top1=(hits.sum() / support.sum()).item(),
+        top1=(hits.sum().double() / support.sum()).item(),
         top5=(best == labels[:, None]).any(dim=1).double().mean().item(),
         macro_f1=rates.macro_f1,
         calibration_error=class_calibration_error(logits, labels),

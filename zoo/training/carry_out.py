@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.backbones.network import Network, build_network
-from zoo.errors import RunError, RunInterruptedError, StorageError, ZooError
+from zoo.errors import DivergedError, RunError, RunInterruptedError, StorageError, ZooError
 from zoo.hardware import keep_freed_memory, repeatable
 from zoo.model import ModelConfig, widths_of
 from zoo.progress import Progress
-from zoo.run import Failure, Run, now
+from zoo.run import Run, RunFailure, now
 from zoo.targets import ValueTarget
 from zoo.training.context import Training
 from zoo.training.finish import finish
@@ -85,7 +85,9 @@ def _recorded(run: Run, processes: Processes) -> Iterator[None]:
         ended = {"status": "interrupted"}
         raise
     except Exception as error:
-        ended = {"status": "failed", "failure": Failure(problem=_line_of(error), time=now())}
+        repeats = isinstance(error, DivergedError)
+        failure = RunFailure(problem=_line_of(error), time=now(), repeats=repeats)
+        ended = {"status": "failed", "failure": failure}
         raise
     finally:
         if ended and processes.writes:

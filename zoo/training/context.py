@@ -24,6 +24,7 @@ from zoo.training.fingerprint import fingerprint
 from zoo.training.interruption import StopFlag
 from zoo.training.plan import Plan
 from zoo.training.processes import Processes
+from zoo.training.room import told_of_room
 from zoo.training.sharding import shard
 from zoo.training.shares import whole_of
 
@@ -50,7 +51,7 @@ class Training:
     _sources: dict[SplitName, PixelSource] = field(default_factory=dict)
     """This process's share of each split, as the network sees it."""
     _validated: tuple[str, Outputs] | None = None
-    """The fingerprint of the network that was last validated, and what it put out."""
+    """The fingerprint of the network that was validated last of all, and what it put out."""
     _lap: float = field(default_factory=time.perf_counter)
 
     def continue_from(self, start: Checkpoint) -> None:
@@ -62,7 +63,7 @@ class Training:
         """Put the network where it trains, or where it can be spread from."""
         self.network.place(torch.device("cpu") if self.plan.sharded else self.plan.device)
 
-    def shard(self, mesh: DeviceMesh) -> None:
+    def spread_over(self, mesh: DeviceMesh) -> None:
         """Spread the network over the processes until `reunite`."""
         self.whole = self.network
         self.network = shard(self.whole, mesh)
@@ -91,19 +92,28 @@ class Training:
             nothing = {t.name: torch.empty(0, t.num_outputs) for t in self.config.targets}
             return self.processes.collect(nothing, len(samples))
         some = samples.select(run)
-        found = compute_outputs(
-            model,
-            some,
-            workers=self.plan.workers,
-            progress=self.progress,
-            source=self._source(split, some),
-        )
+        with told_of_room("a measurement's images", "give a smaller --img-size"):
+            found = compute_outputs(
+                model,
+                some,
+                workers=self.plan.workers,
+                progress=self.progress,
+                source=self._source(split, some),
+            )
         counted = {name: rows[: len(mine)] for name, rows in found.items()}
         return self.processes.collect(counted, len(samples))
 
-    def validate(self) -> Metrics:
-        """Score the network as it is on the validation split."""
-        return self._score("validation", self.outputs_on_validation())
+    def validate(self, *, last: bool = False) -> Metrics:
+        """Score the network as it is on the validation split.
+
+        Args:
+            last: Whether the run may be left with this network, whose outputs are then kept for
+                its end. Telling whether it still is the same takes a second for a gigabyte.
+        """
+        outputs = self.outputs("validation")
+        kept = last and self.whole is None
+        self._validated = (self._identify(), outputs) if kept else None
+        return self._score("validation", outputs)
 
     def score(self, split: SplitName) -> Metrics:
         """Score the network as it is on a split."""
@@ -111,12 +121,12 @@ class Training:
 
     def outputs_on_validation(self) -> Outputs:
         """Give `outputs` of the validation split: those of the last time, if they still hold."""
-        if self.whole is not None:
-            return self.outputs("validation")
-        network = self.processes.agree(lambda: fingerprint(self.network))
-        if self._validated is None or self._validated[0] != network:
-            self._validated = network, self.outputs("validation")
-        return self._validated[1]
+        if self._validated is not None and self._validated[0] == self._identify():
+            return self._validated[1]
+        return self.outputs("validation")
+
+    def _identify(self) -> str:
+        return self.processes.agree(lambda: fingerprint(self.network))
 
     def _score(self, split: SplitName, outputs: Outputs) -> Metrics:
         truths = truths_of(self.plan.dataset.splits[split])

@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.backbones.network import trained_stages
 from zoo.recipes import DescendPhase
 from zoo.seeds import derive_seed
-from zoo.targets import describe_scores
+from zoo.targets import describe_scores, say_figure
 from zoo.training.augment import Place
 from zoo.training.averaging import Average
 from zoo.training.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ from zoo.training.lora import add_lora, merge_lora
 from zoo.training.optimizers import build_optimizer
 from zoo.training.parameters import select_parameters
 from zoo.training.patience import Best
-from zoo.training.room import kept_bytes, note_on_room, room_of
+from zoo.training.room import kept_bytes, note_on_room, room_of, told_of_room
 from zoo.training.schedules import set_learning_rates
 from zoo.training.shares import load_optimizer
 from zoo.training.step import Stepper
@@ -61,17 +61,27 @@ class Descent:
 
         Raises:
             RunInterruptedError: A signal came; the checkpoint is written.
-            RecipeError: The loss or a weight is not finite, or a batch does not fit into memory.
+            DivergedError: A loss or a weight is not finite.
+            RecipeError: A batch, or what is kept from step to step, does not fit into memory.
         """
-        self._arrange(start)
-        self._announce()
-        with closing(self.course.images):
-            for epoch in range(self.step // self.course.steps_per_epoch, self.phase.epochs):
-                if self.step >= self.course.total_steps or self.best.is_over:
-                    break
-                self._train(epoch)
-                self._end(epoch)
-        self._settle()
+        # Of this no part depends on the batch: there would be nothing gained by halving it.
+        with told_of_room(
+            f"weights, gradients and what {self.phase.optimizer} keeps of them",
+            "a smaller --batch-size hardly changes that: train fewer stages, take --optimizer "
+            "sgd, which keeps less, or spread them over several processes with --shard",
+        ):
+            self._arrange(start)
+            self._announce()
+            with closing(self.course.images):
+                self._go_through_epochs()
+            self._settle()
+
+    def _go_through_epochs(self) -> None:
+        for epoch in range(self.step // self.course.steps_per_epoch, self.phase.epochs):
+            if self.step >= self.course.total_steps or self.best.is_over:
+                break
+            self._train(epoch)
+            self._end(epoch)
 
     def _arrange(self, start: Checkpoint | None) -> None:
         """Freeze, add what trains, and take the state of a checkpoint."""
@@ -122,17 +132,20 @@ class Descent:
     def _announce(self) -> None:
         """Say what is about to train, stage by stage."""
         phase, note, steps = self.phase, self.training.progress.note, self.course.total_steps
+        images = min(self.course.step_size, len(self.plan.dataset.train))
         self.training.network.train()
         note(
             f"phase {self.index + 1} of {len(self.plan.recipe.phases)}: {phase.optimizer}, "
             f"{phase.schedule} schedule, {steps} step{'s' if steps > 1 else ''} of "
-            f"{min(self.course.step_size, len(self.plan.dataset.train))} images"
+            f"{images} image{'s' if images > 1 else ''}"
         )
-        lines = render_summary(summarise(self.training.network, self.optimizer))
+        if self.step:
+            note(f"resuming after step {self.step}")
+        head, *lines = render_summary(summarise(self.training.network, self.optimizer))
         # Of a later phase, what is not as it was in the one before.
-        for line in lines:
-            if line not in self.training.announced:
-                note(f"  {line}")
+        changed = [line for line in lines if line not in self.training.announced]
+        for line in (head, *changed) if changed else ():
+            note(f"  {line}")
         self.training.announced = lines
 
     def _train(self, epoch: int) -> None:
@@ -148,7 +161,7 @@ class Descent:
         for step, images in zip(steps, loader, strict=True):
             self._descend(step, images)
             if self.step % _LOOK_EVERY == 0 or self._is_asked_alone:
-                figures = f"loss {self.watch.look(self.step):.3f}{self.score}"
+                figures = f"loss {say_figure(self.watch.look(self.step))}{self.score}"
                 if self.step < end and self._is_time_to_save:
                     self._save()
             progress.advance(len(step), figures)
@@ -182,7 +195,8 @@ class Descent:
         train_loss = self.watch.look(self.step)
         self.watch.begin_epoch()
         with self._averaged():
-            metrics = self.training.validate()
+            metrics = self.training.validate(last=self._may_end_after(epoch))
+            self.watch.require_finite_validation(metrics.loss, epoch + 1)
             self.best.consider(metrics.loss, epoch + 1, self.training.network)
         self.score = f", {describe_scores(metrics)}"
         self.training.lap(self.name)
@@ -198,10 +212,27 @@ class Descent:
             }
         )
         self.training.progress.note(
-            f"epoch {epoch + 1}/{self.phase.epochs}: train loss {train_loss:.3f}, "
-            f"validation loss {metrics.loss:.3f}{self.score}"
+            f"epoch {epoch + 1}/{self.phase.epochs}: train loss {say_figure(train_loss)}, "
+            f"validation loss {say_figure(metrics.loss)}{self.score}{self._cut_short}"
         )
         self._save()
+
+    @property
+    def _cut_short(self) -> str:
+        """Say where another limit than the number of epochs ends the phase."""
+        left_over = self.step < self.course.steps_per_epoch * self.phase.epochs
+        if self.step < self.course.total_steps or not left_over:
+            return ""
+        return f"; --max-steps {self.phase.max_steps} ends the phase here"
+
+    def _may_end_after(self, epoch: int) -> bool:
+        """Tell whether the run can be left with the network as an epoch's end finds it.
+
+        Where patience ends it earlier, an epoch before was better.
+        """
+        is_last_phase = self.index + 1 == len(self.plan.recipe.phases)
+        at_end = epoch + 1 == self.phase.epochs or self.step >= self.course.total_steps
+        return is_last_phase and at_end
 
     def _settle(self) -> None:
         """Leave the network as it is to be kept: averaged or best weights, one body."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -20,9 +19,10 @@ from zoo.data.loading import load_from
 from zoo.data.pixels import LivePrepared, LiveTwice, PixelSource, StoredPixels
 from zoo.errors import UnreadableImagesError
 from zoo.recipes import DescendPhase
-from zoo.storage import appearing
+from zoo.storage import Appearing, appearing
 from zoo.training.context import Training
 from zoo.training.images import open_training_pixels
+from zoo.training.room import told_of_room
 
 _BATCH_SIZE = 64
 _BATCHES = 64
@@ -69,7 +69,7 @@ def _write(training: Training, cache: Path) -> None:
             training.processes.agree(partial(_append, file, block))
 
 
-def _append(file: BinaryIO | None, block: Tensor) -> None:
+def _append(file: Appearing | None, block: Tensor) -> None:
     if file is not None:
         file.write(block.numpy().data)
 
@@ -125,7 +125,8 @@ def _run_body(training: Training, share: range) -> Iterator[Tensor]:
                 {source.path(at): why for at, why in batch.unreadable.items()}
             )
         images = batch.pixel_values.to(plan.device, memory_format=torch.channels_last)
-        with torch.autocast(plan.device.type, torch.bfloat16, enabled=plan.precision == "bf16"):
+        half = torch.autocast(plan.device.type, torch.bfloat16, enabled=plan.precision == "bf16")
+        with told_of_room(f"{len(images)} images", "give a smaller --img-size"), half:
             features = body(images).float().cpu()
         training.progress.advance(len(images))
         if number * _BATCH_SIZE < least:  # every process has this batch

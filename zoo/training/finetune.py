@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from zoo.backbones.sources import fetch_weights
+from zoo.data.apart import require_apart
 from zoo.errors import RecipeError
 from zoo.hardware import resolve_workers
 from zoo.progress import Progress, Silence
@@ -15,6 +16,7 @@ from zoo.registry import Lock, Registry, load_registry
 from zoo.run import DataRecord, Run, RunRecord, create_run, now, require_free
 from zoo.training.carry_out import build_planned, carry_out
 from zoo.training.compiling import require_compiler
+from zoo.training.fits import require_images_for_all
 from zoo.training.plan import Plan, Settings
 from zoo.training.prepare import default_name, prepare
 from zoo.training.processes import Processes, join_processes
@@ -60,6 +62,9 @@ def finetune(
 
     def resolve() -> Plan:
         require_free(output)
+        place = output or Path("runs", default_name(backbone, data))
+        for source in (data, settings.data.val):
+            require_apart(place, source)
         _require_fit_to_processes(settings, processes.count)
         where = registry or load_registry()
         plan = prepare(backbone, data, settings, where, lock, listener, processes.device)
@@ -70,7 +75,18 @@ def finetune(
     plan = _adapt_to_process(processes.agree(resolve), processes, settings, lock)
     first = _first_record(plan, processes.count, command)
     network = build_planned(plan)
-    run = processes.agree(lambda: _begin(plan, first, output, default_name(backbone, data)))
+
+    def begin() -> Run:
+        require_images_for_all(
+            plan.recipe,
+            network,
+            count=len(plan.dataset.train),
+            processes=processes.count,
+            device=plan.device,
+        )
+        return _begin(plan, first, output, default_name(backbone, data))
+
+    run = processes.agree(begin)
     listener.note(f"writing {run.path}")
     return carry_out(run, plan, network, processes, listener)
 

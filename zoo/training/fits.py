@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import torch
+
 from zoo.backbones.network import Network, trained_stages
+from zoo.backbones.statistics import follows_inputs
 from zoo.data.dataset import Dataset
 from zoo.errors import RecipeError
 from zoo.recipes import DescendPhase, Recipe
@@ -63,3 +66,41 @@ def require_fit_to_network(recipe: Recipe, network: Network) -> None:
                 paths = [path for stage in stages if stage in trained for path in stages[stage]]
                 require_linear(network.body, paths)
             build_optimizer(network, phase, trained)
+
+
+def require_images_for_all(
+    recipe: Recipe, network: Network, *, count: int, processes: int, device: torch.device
+) -> None:
+    """Refuse steps that would count an image twice where all processes share batch statistics.
+
+    A process without an image of its own goes along on another's, which its loss does not count
+    but SyncBatchNorm does.
+
+    Args:
+        recipe: With the user's changes.
+        network: As it was built.
+        count: Training images.
+        processes: How many train together.
+        device: Where; on the CPU each has statistics of its own, and the first, which are kept,
+            always has images.
+
+    Raises:
+        RecipeError: There are such steps.
+    """
+    adapts = any(
+        isinstance(phase, DescendPhase) and phase.train != "head" and phase.batch_norm == "adapt"
+        for phase in recipe.phases
+    )
+    shared = processes > 1 and device.type == "cuda" and any(map(follows_inputs, network.modules()))
+    if not (adapts and shared):
+        return
+    size = min(recipe.batch_size * recipe.accumulate * processes, count)
+    last = count % size if recipe.last_batch == "keep" else 0
+    for images in (size, last):
+        most, least = -(-images // processes), images // processes
+        if -(-most // recipe.batch_size) > -(-least // recipe.batch_size):
+            raise RecipeError(
+                f"of a step of {images} images, some of {processes} processes have none in a "
+                "batch, and their batch statistics would be those of others counted twice",
+                hint="--batch-norm frozen, --set last_batch=drop, or another --batch-size",
+            )

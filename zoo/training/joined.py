@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.backbones.network import Network
 from zoo.data.dataset import Samples
+from zoo.inputs.transfer import send
 from zoo.targets import is_known
 from zoo.training.compiling import Compiled
 from zoo.training.context import Training
@@ -52,7 +53,7 @@ def join(training: Training, objective: Objective, usual_size: Callable[[], int]
         training.network.body = synchronise_batch_norm(training.network.body)
     if plan.sharded:
         mesh = processes.mesh()
-        training.shard(mesh)
+        training.spread_over(mesh)
         shard_loss(objective, mesh)
     network = training.network
     forward = Compiled(network, usual_size) if plan.compile else network
@@ -100,10 +101,11 @@ def _rehearse(module: nn.Module, objective: Objective, plan: Plan) -> None:
     on, and a resumed run would begin to do so at another step.
     """
     truths = {
-        name: torch.from_numpy(truth[:1]).to(plan.device)
-        for name, truth in plan.dataset.train.truths.items()
+        name: torch.from_numpy(truth[:1]) for name, truth in plan.dataset.train.truths.items()
     }
-    loss = module(_nothing(plan), truths, objective.count(truths))
+    divisors = objective.count(truths, plan.device)
+    there = {name: send(truth, plan.device) for name, truth in truths.items()}
+    loss = module(_nothing(plan), there, divisors)
     (loss * 0).backward()
     for parameter in module.parameters():
         parameter.grad = None

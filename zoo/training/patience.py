@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from zoo.targets import say_figure
 from zoo.training.shares import load_whole, whole_of
 
 
@@ -42,7 +43,7 @@ class Best:
         if not self.weights:
             return ""
         load_whole(network, self.weights)
-        return f"kept the weights of epoch {self.epoch}, validation loss {self.loss:.3f}"
+        return f"kept the weights of epoch {self.epoch}, validation loss {say_figure(self.loss)}"
 
     def state_dict(self) -> dict[str, Any]:
         """All that a checkpoint needs."""

@@ -17,7 +17,7 @@ from zoo.data.pixels import CacheSettings
 from zoo.errors import RecipeError
 from zoo.hardware import Precision
 from zoo.inputs.contract import Preprocess
-from zoo.recipes import DescendPhase, Phase, Recipe
+from zoo.recipes import AfterFrozen, DescendPhase, Phase, Recipe, TopStages
 from zoo.registry import Backbone
 from zoo.training.changes import change_recipe
 
@@ -160,6 +160,8 @@ def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Reci
             not have, or contradicts itself.
     """
     changed = change_recipe(recipe, settings.recipe_changes)
+    if "train" in settings.recipe_changes:
+        _require_so_many_stages(changed, backbone)
     for phase in changed.phases:
         if isinstance(phase, DescendPhase):
             _require_sense(phase, trained_stages(phase, backbone))
@@ -171,6 +173,25 @@ def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Reci
                 "phase",
             )
     return replace(changed, phases=unfold(changed.phases, backbone))
+
+
+def _require_so_many_stages(recipe: Recipe, backbone: Backbone) -> None:
+    """Refuse to count more stages than there are; a registry's recipe, for any backbone, may.
+
+    Raises:
+        RecipeError: `train` was asked for so.
+    """
+    there = len(backbone.stages)
+    for phase in recipe.phases:
+        train = phase.train if isinstance(phase, DescendPhase) else None
+        count = train.top if isinstance(train, TopStages) else 0
+        count = train.freeze if isinstance(train, AfterFrozen) else count
+        if count > there:
+            raise RecipeError(
+                f"{backbone.name} has {there} stages, not {count}",
+                hint=f"give a number up to {there}, or say head or all; the stages are "
+                f"{', '.join(backbone.stages)}",
+            )
 
 
 def unfold(phases: tuple[Phase, ...], backbone: Backbone) -> tuple[Phase, ...]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from zoo.backbones.claims import find_mistakes
 from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.check.leaks import require_no_leaks
+from zoo.data.dataset import Truth
 from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
 from zoo.data.tables.read import is_table
 from zoo.errors import BrokenRegistryError
 from zoo.hardware import resolve_precision, resolve_workers
 from zoo.progress import Progress
-from zoo.registry import Found, Lock, Registry, license_note
+from zoo.registry import FoundBackbone, Lock, Registry, license_note
 from zoo.registry.files import BUILT_IN
 from zoo.targets import Target, ValueTarget
 from zoo.training.changes import choose_recipe
@@ -111,7 +114,7 @@ def prepare(
     return plan
 
 
-def _require_truth(found: Found, registry: Registry) -> None:
+def _require_truth(found: FoundBackbone, registry: Registry) -> None:
     """Rebuild an entry that somebody else wrote; the built-in ones are rebuilt by the suite.
 
     Raises:
@@ -127,9 +130,11 @@ def _require_truth(found: Found, registry: Registry) -> None:
 
 def describe_plan(plan: Plan) -> list[str]:
     """Say in a few lines what is about to happen."""
+    train = plan.dataset.train
+    described = (describe_target(t, train.truths[t.name]) for t in plan.dataset.targets)
     counts = ", ".join(f"{len(samples)} {split}" for split, samples in plan.dataset.splits.items())
     lines = [
-        f"{'; '.join(map(describe_target, plan.dataset.targets))}; images: {counts}",
+        f"{'; '.join(described)}; images: {counts}",
         *(f"note: {note}" for note in plan.dataset.notes),
         f"{plan.backbone.name} at {plan.preprocess.size} px, recipe {plan.recipe.name}, "
         f"{plan.device} in {plan.precision}, seed {plan.seed}",
@@ -138,16 +143,24 @@ def describe_plan(plan: Plan) -> list[str]:
     return [*lines, *(f"note: {warning}" for warning in warnings_of(plan))]
 
 
-def describe_target(target: Target) -> str:
-    """Say in a few words what is to be learnt."""
+def describe_target(target: Target, truth: Truth) -> str:
+    """Say in a few words what is to be learnt of the training rows."""
     if isinstance(target, ValueTarget):
+        columns = zip(target.columns, target.mean, target.std, truth.T, strict=True)
         spread = ", ".join(
-            f"{column} {mean:.4g} ± {std:.2g}"
-            for column, mean, std in zip(target.columns, target.mean, target.std, strict=True)
+            f"{column} {mean:.4g} ± {_show_deviation(std, numbers)}"
+            for column, mean, std, numbers in columns
         )
         return f"{target.name}: {spread}"
     what = "classes" if target.kind == "class" else "labels"
     return f"{target.name}: {len(target.classes)} {what}"
+
+
+def _show_deviation(std: float, numbers: NDArray[np.float64]) -> str:
+    """Write a deviation; of a column that says one number alone, 1 stands for none."""
+    known = numbers[~np.isnan(numbers)]
+    constant = std == 1 and len(known) > 0 and known.min() == known.max()
+    return "0 (constant)" if constant else f"{std:.2g}"
 
 
 def warnings_of(plan: Plan) -> list[str]:

@@ -1,9 +1,15 @@
-"""Whether a GPU has room for what a phase keeps there from step to step."""
+"""Whether a GPU has room for what a phase keeps there, and what is said where it has not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor, nn
+
+from zoo.errors import RecipeError
 
 _GIB = 2**30
 _KEPT_PER_TRAINED = 3
@@ -42,3 +48,18 @@ def note_on_room(needed: int, room: int | None, *, shares: int) -> str:
         f"note: weights, gradients and optimiser take {needed / shares / _GIB:.1f} GiB "
         f"({whose}), and the GPU has {room / _GIB:.1f}; {advice}"
     )
+
+
+@contextmanager
+def told_of_room(what: str, hint: str) -> Iterator[None]:
+    """Say what did not fit and what to do, where memory runs out.
+
+    Raises:
+        RecipeError: It did.
+    """
+    try:
+        yield
+    except RuntimeError as cause:
+        if not should_reduce_batch_size(cause):
+            raise
+        raise RecipeError(f"{what} do not fit into memory", hint=hint) from cause

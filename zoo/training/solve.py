@@ -16,6 +16,7 @@ from zoo.targets import (
     ValueTarget,
     balanced_class_weights,
     describe_scores,
+    say_figure,
 )
 from zoo.training.context import Training
 from zoo.training.features import cached_features
@@ -39,11 +40,11 @@ def solve(training: Training, index: int, phase: SolvePhase) -> None:
             head.last.bias.copy_(probe.bias)
     training.images += len(samples)
     training.lap("solve")
-    metrics = training.validate()
+    metrics = training.validate(last=index + 1 == len(training.plan.recipe.phases))
     strengths = ", ".join(f"{probe.strength:g}" for probe in probes.values())
     training.progress.note(
         f"head solved in {training.seconds['solve']:.1f} s (L2 strength {strengths}): "
-        f"validation loss {metrics.loss:.3f}, {describe_scores(metrics)}"
+        f"validation loss {say_figure(metrics.loss)}, {describe_scores(metrics)}"
     )
     training.log(
         {

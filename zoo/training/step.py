@@ -89,7 +89,7 @@ class Stepper:
         source: TrainingImages,
     ) -> Tensor:
         torch.manual_seed(derive_seed(self.seed, "step", number, self.processes.rank))
-        divisors = self.objective.count(self._truths(step))
+        divisors = self.objective.count(self._truths(step), self.plan.device)
         mine, counted = self.share_of(step), len(self.processes.share(len(step)))
         longest = -(-len(step) // self.processes.count)
         losses = []
@@ -125,7 +125,10 @@ class Stepper:
             memory_format=torch.channels_last
         )
         share = len(places) / whole
-        loss: Tensor = self._module(pixels, self._truths(places), divisors, share=share, **mixing)
+        truths = {
+            name: send(truth, self.plan.device) for name, truth in self._truths(places).items()
+        }
+        loss: Tensor = self._module(pixels, truths, divisors, share=share, **mixing)
         return loss
 
     def clip(self, norm: float | None) -> None:
@@ -144,10 +147,10 @@ class Stepper:
         load_whole(self.objective, state["objective"])
 
     def _truths(self, places: Sequence[Place]) -> dict[str, Tensor]:
-        """Look up what is known of samples."""
+        """Look up what is known of samples, on the CPU."""
         rows = np.array([index for _, index in places], dtype=np.int64)
         return {
-            name: send(torch.from_numpy(truth[rows]), self.plan.device)
+            name: torch.from_numpy(truth[rows])
             for name, truth in self.plan.dataset.train.truths.items()
         }
 

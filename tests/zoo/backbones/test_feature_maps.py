@@ -7,7 +7,7 @@ from torch import nn
 
 from zoo.backbones import builders
 from zoo.backbones.builders import find_builder
-from zoo.backbones.feature_maps import FlatMap
+from zoo.backbones.feature_maps import _TABLES, FlatMap
 from zoo.backbones.maps import FeatureMap
 from zoo.backbones.network import build_network
 from zoo.errors import RecipeError
@@ -139,6 +139,33 @@ def test_buffers_of_the_outermost_module_are_kept_and_move_along():
     body.load_state_dict(body.state_dict() | {"scale": torch.tensor(4.0)})
     assert not torch.equal(body(images.double()), before)
     assert body.to("meta")(images.double().to("meta")).device.type == "meta"
+
+
+def test_torch_keeps_parts_of_a_module_in_no_other_tables_than_those_that_are_shared():
+    """Another one, in a torch to come, would be the cut network's own and stay empty."""
+    kept = {name for name in vars(nn.Module()) if "hook" not in name}
+    assert kept == {*_TABLES, "training"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.double(),
+        lambda body: body.to(memory_format=torch.channels_last),
+        lambda body: body.load_state_dict(body.state_dict(), assign=True),
+        lambda body: body.eval().requires_grad_(requires_grad=False),
+        lambda body: setattr(body, "norm", nn.Identity()),
+        lambda body: body.register_buffer("more", torch.zeros(1)),
+        nn.SyncBatchNorm.convert_sync_batchnorm,
+        deepcopy,
+    ],
+)
+def test_whatever_is_done_to_a_cut_network_its_parts_stay_the_owners(change):
+    body = flat_with_scale()
+    changed = change(body)
+    for one in (body, changed if isinstance(changed, FlatMap) else body):
+        owner = one._whole[0].owner
+        assert all(getattr(one, table) is getattr(owner, table) for table in _TABLES)
 
 
 def test_a_layer_that_is_replaced_is_the_one_that_computes():

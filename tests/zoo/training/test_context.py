@@ -7,8 +7,10 @@ import torch
 from tests.zoo.training.small_runs import begin
 from zoo.data.loading import load_prepared
 from zoo.data.pixels import CacheSettings, LivePrepared
-from zoo.errors import RunInterruptedError
+from zoo.errors import RecipeError, RunInterruptedError
+from zoo.training import context
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import run_phases
 
 
 def test_a_saved_moment_can_be_continued_from(training):
@@ -93,17 +95,46 @@ def test_what_is_scored_once_is_not_kept(plan, tmp_path):
     assert not (tmp_path / "pixels").exists()
 
 
-def test_a_network_that_did_not_change_is_validated_once(training, monkeypatch):
+def watch_runs(training, monkeypatch):
+    """List the splits that the network is run over, from now on."""
     runs = []
     outputs = type(training).outputs
     monkeypatch.setattr(
         type(training), "outputs", lambda self, split: (runs.append(split), outputs(self, split))[1]
     )
-    first = training.validate()
+    return runs
+
+
+def test_a_network_that_did_not_change_since_the_last_epoch_is_not_run_again(training, monkeypatch):
+    runs = watch_runs(training, monkeypatch)
+    training.validate(last=True)
     training.network.train()
-    assert training.validate() == first
+    kept = training.outputs_on_validation()["label"]
     assert runs == ["validation"]
+    assert torch.equal(kept, training.outputs("validation")["label"])
     shift(training.network)
     changed = training.outputs_on_validation()["label"]
-    assert runs == ["validation"] * 2
-    assert torch.equal(changed, outputs(training, "validation")["label"])
+    assert torch.equal(changed, training.outputs("validation")["label"])
+    assert not torch.equal(changed, kept)
+
+
+def test_the_network_is_hashed_after_the_last_epoch_alone(training, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(context, "fingerprint", lambda network: hashed.append(network) or "same")
+    runs = watch_runs(training, monkeypatch)
+    training.validate(last=True)
+    training.validate()
+    training.outputs_on_validation()
+    assert (len(hashed), len(runs)) == (1, 3)
+    run_phases(training)
+    assert len(hashed) == 2
+
+
+def test_a_measurement_that_does_not_fit_is_an_error_with_the_way_out(training):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB")
+
+    training.network.register_forward_pre_hook(fail)
+    with pytest.raises(RecipeError, match="measurement's images do not fit") as caught:
+        training.validate()
+    assert "--img-size" in caught.value.hint

@@ -145,6 +145,20 @@ def test_missing_weights_stop_the_run_before_it_begins(photos, monkeypatch):
     assert not Path("runs").exists()
 
 
+def test_steps_that_do_not_fit_the_processes_stop_the_run_before_it_begins(photos, monkeypatch):
+    asked = {}
+
+    def refuse(recipe, network, **among):
+        asked.update(among)
+        raise RecipeError("an image would count twice")
+
+    monkeypatch.setattr("zoo.training.finetune.require_images_for_all", refuse)
+    with pytest.raises(RecipeError, match="twice"):
+        finetune(RESNET, photos, QUICK)
+    assert asked == {"count": 18, "processes": 1, "device": torch.device("cpu")}
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize(
     ("network", "recipe", "changes", "said"),
     [

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -158,6 +159,22 @@ def test_training_that_was_of_no_use_is_said(few, tmp_path, lr, worse):
     said = [note for note in heard.notes if "did not improve on the solved head" in note]
     assert bool(said) == worse
     assert all("linear-probe" in note for note in said)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.05, False), (1.3, True)])
+def test_a_clearly_higher_loss_at_the_same_score_is_said(few, tmp_path, factor, said):
+    phases = (SOLVE, replace(DESCEND, lr=1e-9, epochs=1))
+    recipe, heard = recipe_of(*phases, name="finetune-few"), Heard()
+    training = trained(plan_of(recipe, few), tmp_path / "run", heard)
+    log = training.run.metrics_log
+    first, last = map(json.loads, log.read_text().splitlines())
+    last["validation"] = first["validation"] | {"loss": factor * first["validation"]["loss"]}
+    log.write_text(f"{json.dumps(first)}\n{json.dumps(last)}\n")
+    finish(training)
+    notes = [note for note in heard.notes if "did not improve on the solved head" in note]
+    assert bool(notes) == said
+    assert all("try --recipe linear-probe" in note for note in notes)
+    assert not any("finetune-few" in note for note in notes)
 
 
 def test_a_deterministic_run_is_so_from_its_first_phase_to_its_last_measurement(

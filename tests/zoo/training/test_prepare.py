@@ -11,6 +11,7 @@ from zoo.backbones.network import build_network
 from zoo.errors import BrokenRegistryError, RunError, UnknownBackboneError, WeightsError
 from zoo.model import load_config
 from zoo.registry import Lock, Weights, load_registry, to_data
+from zoo.targets import ValueTarget
 from zoo.training.finetune import finetune
 from zoo.training.plan import Settings
 from zoo.training.prepare import default_name, describe_target
@@ -204,8 +205,17 @@ def test_a_run_is_named_after_what_the_backbone_is_called(name, expected, photos
 
 
 def test_targets_are_described_by_what_there_is_to_learn(few):
-    label, tags, size = three_targets(few).targets
-    assert describe_target(label) == "label: 3 classes"
-    assert describe_target(tags) == "tags: 2 labels"
-    assert describe_target(size).startswith("size: size 10")
-    assert " ± " in describe_target(size)
+    dataset = three_targets(few)
+    label, tags, size = (
+        describe_target(target, dataset.train.truths[target.name]) for target in dataset.targets
+    )
+    assert label == "label: 3 classes"
+    assert tags == "tags: 2 labels"
+    assert size.startswith("size: size 10")
+    assert " ± " in size
+
+
+def test_a_constant_value_is_said_to_be_one():
+    target = ValueTarget.fit("price", [5, 5, None])
+    truth = target.encode([5, 5, None])
+    assert describe_target(target, truth) == "price: price 5 ± 0 (constant)"

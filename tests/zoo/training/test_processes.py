@@ -239,7 +239,7 @@ def test_more_than_two_add_in_the_same_order_after_resuming(tmp_path):
     [
         ("existing", "RunError", "exists; a run never overwrites", 1),
         ("without-a-folder", "StorageError", "No space left on device", 1),
-        ("broken", "RecipeError", "the loss became", 1),
+        ("broken", "DivergedError", "the loss became", 1),
         ("automatic", "RecipeError", "--batch-size auto is for one process, and there are 2", 1),
         ("compiled", "RecipeError", "--shard and --compile exclude each other", 1),
         ("foreign", "RunError", "was begun by 1 process, not by 2", 1),

@@ -23,7 +23,7 @@ from zoo.data.columns import Text
 from zoo.data.dataset import Dataset
 from zoo.data.pixels import CacheSettings, list_stores
 from zoo.data.pixels.live import LivePixels
-from zoo.errors import RunInterruptedError
+from zoo.errors import RecipeError, RunInterruptedError
 from zoo.inputs.image import preprocess, read_image, to_tensor
 from zoo.targets import ClassTarget
 from zoo.training import features
@@ -170,3 +170,14 @@ def test_a_probe_alone_keeps_no_pixels_for_training(few, tmp_path):
     train(plan, tmp_path / "run")
     (store,) = list_stores(tmp_path / "pixels")
     assert store.images == len(few.validation)
+
+
+def test_features_that_do_not_fit_are_an_error_with_the_way_out_and_leave_no_file(training):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB")
+
+    training.network.body.register_forward_pre_hook(fail)
+    with pytest.raises(RecipeError, match="18 images do not fit into memory") as caught:
+        solve(training, 0, SOLVE)
+    assert "--img-size" in caught.value.hint
+    assert not list(training.run.path.rglob("*features*"))
