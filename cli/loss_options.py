@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from cli.changes import read_assignments, read_losses
-from cli.choices import ClassWeightsChoice, SamplingChoice, WeightingChoice
+from cli.choices import (
+    ClassWeightsChoice,
+    SamplingChoice,
+    WeightingChoice,
+    list_words,
+    read_word,
+)
 
 _PANEL = "Loss"
 
@@ -29,8 +35,22 @@ class LossOptions:
     label_smoothing: Annotated[
         float | None, typer.Option(min=0, max=0.999, rich_help_panel=_PANEL)
     ] = None
-    class_weights: Annotated[ClassWeightsChoice | None, typer.Option(rich_help_panel=_PANEL)] = None
-    sampling: Annotated[SamplingChoice | None, typer.Option(rich_help_panel=_PANEL)] = None
+    class_weights: Annotated[
+        ClassWeightsChoice | None,
+        typer.Option(
+            parser=read_word(ClassWeightsChoice),
+            metavar=list_words(ClassWeightsChoice),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    sampling: Annotated[
+        SamplingChoice | None,
+        typer.Option(
+            parser=read_word(SamplingChoice),
+            metavar=list_words(SamplingChoice),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     target_weights: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,7 +62,12 @@ class LossOptions:
     ] = None
     weighting: Annotated[
         WeightingChoice | None,
-        typer.Option(help="Or let training find these weights.", rich_help_panel=_PANEL),
+        typer.Option(
+            parser=read_word(WeightingChoice),
+            metavar=list_words(WeightingChoice),
+            help="Or let training find these weights.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
 
     def to_changes(self) -> dict[str, Any]:
@@ -52,6 +77,6 @@ class LossOptions:
             "label_smoothing": self.label_smoothing,
             "class_weights": self.class_weights and self.class_weights.value,
             "sampling": self.sampling and self.sampling.value,
-            "target_weights": read_assignments(self.target_weights) or None,
+            "target_weights": read_assignments(self.target_weights, "--target-weight") or None,
             "weighting": self.weighting and self.weighting.value,
         }

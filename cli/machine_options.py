@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.choices import PrecisionChoice
+from cli.changes import read_gigabytes
+from cli.choices import PrecisionChoice, list_words, read_word
 from cli.options import CacheDirOption, DeviceOption, WorkersOption
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ class MachineOptions:
     device: DeviceOption = "auto"
     precision: Annotated[
         PrecisionChoice,
-        typer.Option(help="auto is bf16 on a GPU that has it, else fp32.", rich_help_panel=_PANEL),
+        typer.Option(
+            parser=read_word(PrecisionChoice),
+            metavar=list_words(PrecisionChoice),
+            help="auto is bf16 on a GPU that has it, else fp32.",
+            rich_help_panel=_PANEL,
+        ),
     ] = PrecisionChoice.AUTO
     workers: WorkersOption = None
     compile_network: Annotated[
@@ -52,7 +58,7 @@ class MachineOptions:
         typer.Option(
             "--cache-size",
             envvar="ZOO_CACHE_SIZE",
-            min=0,
+            parser=read_gigabytes,
             metavar="GB",
             help="How large they may grow together; by default 20.",
             rich_help_panel=_PANEL,

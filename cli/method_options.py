@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.changes import read_stages, read_widths
-from cli.choices import BatchNormChoice, ScheduleChoice
+from cli.changes import read_stages, read_widths, require_positive
+from cli.choices import BatchNormChoice, ScheduleChoice, list_words, read_word
 
 _PANEL = "Method"
 
@@ -28,7 +28,11 @@ class MethodOptions:
     ] = None
     lr: Annotated[
         float | None,
-        typer.Option(min=1e-12, help="Peak learning rate of that phase.", rich_help_panel=_PANEL),
+        typer.Option(
+            callback=require_positive,
+            help="Peak learning rate of that phase.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
     batch_size: Annotated[
         str | None,
@@ -66,14 +70,25 @@ class MethodOptions:
             rich_help_panel=_PANEL,
         ),
     ] = None
-    schedule: Annotated[ScheduleChoice | None, typer.Option(rich_help_panel=_PANEL)] = None
+    schedule: Annotated[
+        ScheduleChoice | None,
+        typer.Option(
+            parser=read_word(ScheduleChoice),
+            metavar=list_words(ScheduleChoice),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     warmup: Annotated[
         float | None,
         typer.Option(min=0, max=0.999, help="Part of the steps.", rich_help_panel=_PANEL),
     ] = None
     clip_norm: Annotated[
         float | None,
-        typer.Option(min=1e-12, help="Largest norm of the gradient.", rich_help_panel=_PANEL),
+        typer.Option(
+            callback=require_positive,
+            help="Largest norm of the gradient.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None
     ema: Annotated[
         float | None,
@@ -92,7 +107,14 @@ class MethodOptions:
             rich_help_panel=_PANEL,
         ),
     ] = None
-    batch_norm: Annotated[BatchNormChoice | None, typer.Option(rich_help_panel=_PANEL)] = None
+    batch_norm: Annotated[
+        BatchNormChoice | None,
+        typer.Option(
+            parser=read_word(BatchNormChoice),
+            metavar=list_words(BatchNormChoice),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     hidden: Annotated[
         str | None,
         typer.Option(

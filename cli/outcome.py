@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator
 
 from cli import render
+from cli.figures import significant
 from cli.render import Fact
+from zoo.data.check import count_of
 from zoo.run import Run, RunRecord
 from zoo.targets import JointMetrics
 
@@ -16,11 +18,15 @@ def print_outcome(run: Run) -> None:
     record = run.read()
     timing = record.timing
     assert timing is not None
+    speed = significant(timing.images_per_second, 2)
     render.print_facts(
         [
             *_list_scores(record),
             *_list_calibration(record),
-            ("time", f"{timing.seconds:.0f} s, {timing.images_per_second:.0f} images/s"),
+            (
+                "time",
+                f"{timing.seconds:.0f} s, {speed} images/s",
+            ),
             ("run", str(run.path)),
             ("next", f"zoo export {shlex.quote(str(run.path))}"),
         ]
@@ -31,7 +37,8 @@ def _list_scores(record: RunRecord) -> Iterator[Fact]:
     for split, metrics in record.metrics.items():
         parts = metrics.targets if isinstance(metrics, JointMetrics) else {"": metrics}
         for name, part in parts.items():
-            yield f"{split} {name}".strip(), f"{part.headline}, {part.num_samples} images"
+            images = count_of(part.num_samples, "image")
+            yield f"{split} {name}".strip(), f"{part.headline}, {images}"
 
 
 def _list_calibration(record: RunRecord) -> Iterator[Fact]:

@@ -20,3 +20,15 @@ def test_a_recipe_without_augmentation_is_refused_and_nothing_written(zoo, photo
     assert outcome.code == 1
     assert "--recipe finetune" in outcome.err
     assert not target.exists()
+
+
+def test_nothing_is_overwritten_and_nothing_lies_in_the_data(zoo, photos, tmp_path):
+    precious = tmp_path / "sheet.png"
+    precious.write_text("mine")
+    outcome = zoo("augment-preview", photos, *ARGUMENTS, "--output", precious)
+    assert outcome.code == 2
+    assert "exists" in outcome.err
+    assert precious.read_text() == "mine"
+    assert zoo("augment-preview", photos, *ARGUMENTS, "--output", photos / "a.png").code == 1
+    for expected in ("augmentation.png", "augmentation-2.png", "augmentation-3.png"):
+        assert zoo("augment-preview", photos, *ARGUMENTS).out.startswith(f"{expected}:")

@@ -88,3 +88,19 @@ def test_texts_of_all_severities_begin_below_each_other(zoo, data):
     texts = {line.split()[0]: line for line in lines if "more than" in line}
     assert {line.index("1 image") for line in texts.values()} == {9}
     assert set(texts) == {"spoils", "warning"}
+
+
+def test_classes_too_small_to_train_on_are_findings_among_others(zoo, tmp_path):
+    for at in range(4):
+        save(texture(at), tmp_path / "data" / "apple" / f"{at}.png")
+    save(texture(50), tmp_path / "data" / "lonely" / "0.png")
+    (tmp_path / "data" / "void").mkdir()
+    (tmp_path / "data" / "apple" / "bad.jpg").write_bytes(b"no")
+    outcome = zoo("check", tmp_path / "data")
+    assert outcome.code == 1
+    assert "fewer than 2 training images: lonely, void" in outcome.out
+    assert "apple/bad.jpg (not an image)" in outcome.out
+    for path in (tmp_path / "data" / "apple").glob("[1-3].png"):
+        path.unlink()
+    outcome = zoo("check", tmp_path / "data")
+    assert "3 classes of 'label' with fewer than 2 training images" in outcome.out
