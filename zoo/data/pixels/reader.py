@@ -54,8 +54,7 @@ class Reader:
         if content is not None:
             self.records, self._pixels = content
             added = len(self.records) - before
-            # Written while this process looks on: no power cut can have come between.
-            self._sound = np.append(self._sound, np.ones(added, dtype=bool))
+            self._sound = np.append(self._sound, np.zeros(added, dtype=bool))
         return range(before, len(self.records))
 
     def find(self, signatures: Signatures) -> NDArray[np.int64]:
@@ -79,8 +78,8 @@ class Reader:
     def get(self, row: int) -> NDArray[np.uint8] | None:
         """View an image's pixels [height, width, 3], or nothing where they are damaged.
 
-        The checksum is compared when this process first reads an image that lay there before
-        it opened the store; it takes a quarter of the time that augmenting one does.
+        The checksum is compared when this process first reads an image; it takes a quarter of
+        the time that augmenting one does.
         """
         record = self.records[row]
         height, width = int(record["height"]), int(record["width"])

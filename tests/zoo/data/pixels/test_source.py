@@ -94,13 +94,12 @@ def test_a_store_that_took_the_place_of_another_is_not_mistaken_for_it(stored, r
 def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
     images = len(stored._lookup.reader.records)
     damage(stored)
-    later = open_pixels(files, SIDE, root=root, cache=cache)
-    assert_same(later, later.live)
+    assert_same(stored, stored.live)
     # One record revokes, one is of the pixels that were decoded.
-    assert len(later._lookup.reader.store.read_records()) == images + 2
+    assert len(stored._lookup.reader.store.read_records()) == images + 2
     again = open_pixels(files, SIDE, root=root, cache=cache)
-    assert again.num_stored == later.num_stored == len(files)
-    assert_same(again, later.live)
+    assert again.num_stored == stored.num_stored == len(files)
+    assert_same(again, stored.live)
 
 
 def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(stored, files, root, cache):
