@@ -1,33 +1,43 @@
 """Claim: zoo's loop is at least as fast as a plain PyTorch loop and as transformers' Trainer.
 
-Usage: python benchmarks/training_speed.py DATA [--rounds N] [--steps N]
+Usage: python benchmarks/training_speed.py DATA [--rounds N] [--steps N] [--keep-memory]
 
-The same network (all of it trains), batch, image size, optimiser and precision for all three,
-from JPEG files, each with the loading that its users write: torchvision's v2 transforms in a
-DataLoader with two workers for the plain loop and the Trainer; zoo's own for zoo, its pixels
-decoded in an earlier run, as from the second epoch on. Runs alternate; the ratio is the median
-over the rounds. Each run's seconds include starting its loader, and end with its last step.
+The same for all three: network (all of it trains, BatchNorm adapts), batch, image size, loss and
+precision; AdamW in torch's fused kernel at a constant rate, with weight decay for the same
+parameters; no clipping of gradients. Images come from JPEG files, each side with the loading that
+its users write: torchvision's v2 transforms in a DataLoader with two workers for the plain loop
+and the Trainer; zoo's own for zoo, its pixels decoded in an earlier run, as from the second epoch
+on. Beyond its loading, only zoo has channels_last memory, and freed memory that glibc keeps
+(benchmarks/memory_reuse.py); with --keep-memory the others have the latter as well.
+
+Every run is a process of its own, and the sides take turns; the ratio is the median over the
+rounds. A run's seconds include starting its loader, and end with its last step.
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import timm
 import torch
 import torch.nn.functional as F
+from timm.optim import param_groups_weight_decay
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from zoo import Settings, finetune
-from zoo.data.pixels.keep import CacheSettings
+from zoo.data.pixels import CacheSettings
+from zoo.hardware import keep_freed_memory
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 SIZE, BATCH = 192, 32
+RATE, DECAY = 5e-4, 0.05
 
 
 def open_folder(data: Path) -> ImageFolder:
@@ -49,10 +59,15 @@ def build() -> torch.nn.Module:
     return timm.create_model(ARCHITECTURE, num_classes=10)
 
 
+def optimise(network: torch.nn.Module) -> torch.optim.Optimizer:
+    """AdamW as zoo has it, which spares biases and norms from weight decay."""
+    return torch.optim.AdamW(param_groups_weight_decay(network, DECAY), lr=RATE, fused=True)
+
+
 def run_plain(data: Path, steps: int) -> float:
     """A loop as tutorials write it; images per second."""
     network = build().train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-4, weight_decay=0.05)
+    optimizer = optimise(network)
     began = time.perf_counter()
     loader = DataLoader(
         open_folder(data), batch_size=BATCH, shuffle=True, num_workers=2, drop_last=True
@@ -99,8 +114,8 @@ def run_trainer(data: Path, steps: int) -> float:
             output_dir=place,
             per_device_train_batch_size=BATCH,
             max_steps=steps,
-            learning_rate=5e-4,
-            weight_decay=0.05,
+            lr_scheduler_type="constant",
+            max_grad_norm=0,
             dataloader_num_workers=2,
             dataloader_drop_last=True,
             remove_unused_columns=False,
@@ -110,8 +125,13 @@ def run_trainer(data: Path, steps: int) -> float:
             disable_tqdm=True,
             use_cpu=not torch.cuda.is_available(),
         )
+        network = _ForTrainer()
         trainer = Trainer(
-            _ForTrainer(), arguments, train_dataset=open_folder(data), data_collator=_collate
+            network,
+            arguments,
+            train_dataset=open_folder(data),
+            data_collator=_collate,
+            optimizers=(optimise(network), None),
         )
         return steps * BATCH / trainer.train().metrics["train_runtime"]
 
@@ -122,7 +142,16 @@ def run_zoo(data: Path, steps: int, cache: Path) -> float:
         settings = Settings(
             recipe="finetune-all",
             img_size=SIZE,
-            changes={"max_steps": steps, "size_ratio": 1.0, "head_lr": 5e-4, "batch_norm": "adapt"},
+            changes={
+                "max_steps": steps,
+                "size_ratio": 1.0,
+                "batch_norm": "adapt",
+                "lr": RATE,
+                "head_lr": RATE,
+                "weight_decay": DECAY,
+                "schedule": "constant",
+                "warmup": 0.0,
+            },
             pretrained=False,
             cache=CacheSettings(folder=cache),
         )
@@ -152,26 +181,52 @@ class _Watch:
             self.seconds += time.perf_counter() - self.began
 
 
+SIDES: Mapping[str, Callable[[Path, int, Path], float]] = {
+    "plain loop": lambda data, steps, _: run_plain(data, steps),
+    "Trainer": lambda data, steps, _: run_trainer(data, steps),
+    "zoo": run_zoo,
+}
+
+
+def measure(side: str, arguments: argparse.Namespace, cache: Path) -> float:
+    """Run one side in a process of its own; images per second."""
+    words = [str(arguments.data), "--steps", str(arguments.steps), "--cache", str(cache)]
+    words += ["--keep-memory"] if arguments.keep_memory else []
+    done = subprocess.run(
+        [sys.executable, __file__, *words, "--side", side],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
-    """Print one table."""
+    """Print one table, or run one side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--keep-memory", action="store_true")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    data, steps = arguments.data, arguments.steps
-    with TemporaryDirectory() as cache:
-        run_zoo(data, 1, Path(cache))
-        contenders: dict[str, Callable[[], float]] = {
-            "plain loop": lambda: run_plain(data, steps),
-            "Trainer": lambda: run_trainer(data, steps),
-            "zoo": lambda: run_zoo(data, steps, Path(cache)),
-        }
-        print("| round | " + " | ".join(contenders) + " | zoo / plain | zoo / Trainer |")
-        print("|---|---|---|---|---|---|")
-        ratios = []
+    if arguments.side is None:
+        _print_table(arguments)
+        return
+    if arguments.keep_memory:
+        keep_freed_memory()
+    print(SIDES[arguments.side](arguments.data, arguments.steps, arguments.cache))
+
+
+def _print_table(arguments: argparse.Namespace) -> None:
+    print("| round | " + " | ".join(SIDES) + " | zoo / plain | zoo / Trainer |")
+    print("|---|---|---|---|---|---|")
+    ratios = []
+    with TemporaryDirectory() as place:
+        run_zoo(arguments.data, 1, Path(place))
         for number in range(1, arguments.rounds + 1):
-            plain, trainer, zoo = (run() for run in contenders.values())
+            plain, trainer, zoo = (measure(side, arguments, Path(place)) for side in SIDES)
             ratios.append((zoo / plain, zoo / trainer))
             print(
                 f"| {number} | {plain:.1f} | {trainer:.1f} | {zoo:.1f} "

@@ -48,7 +48,8 @@ def print_table(predictions: Iterable[Prediction], targets: Sequence[Target]) ->
     ]
     if rows:
         numbers = [column.name for column in columns if column.is_number]
-        render.print_table(("file", *(column.name for column in columns)), rows, right=numbers)
+        names = ("file", *(column.name for column in columns))
+        render.print_table(names, rows, right=numbers, fold=False)
 
 
 def print_json_lines(predictions: Iterable[Prediction], targets: Sequence[Target]) -> None:

@@ -6,7 +6,35 @@ the two together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from difflib import get_close_matches
 from enum import Enum
+from typing import TypeVar
+
+import typer
+
+_Words = TypeVar("_Words", bound=Enum)
+
+
+def list_words(words: type[Enum]) -> str:
+    """Write the words of an option as `--help` does."""
+    return "|".join(word.value for word in words)
+
+
+def read_word(words: type[_Words]) -> Callable[[str], _Words]:
+    """Make what reads one of these words, or names the nearest."""
+
+    def read(text: str | _Words) -> _Words:
+        try:
+            return words(text)
+        except ValueError:
+            known = [word.value for word in words]
+            near = get_close_matches(str(text), known, n=1)
+            guess = f"; did you mean {near[0]!r}?" if near else ""
+            listing = ", ".join(known)
+            raise typer.BadParameter(f"{text!r} is none of {listing}{guess}") from None
+
+    return read
 
 
 class PrecisionChoice(str, Enum):

@@ -74,9 +74,15 @@ def _report(error: ZooError) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from cli.render import shown
+
     console = Console(stderr=True, highlight=False)
     stopped = isinstance(error, RunInterruptedError)
     label = Text("stopped ", style="bold yellow") if stopped else Text("error: ", style="bold red")
-    console.print(label + Text(error.problem), soft_wrap=True)
+    console.print(label + Text(shown(error.problem)), soft_wrap=True)
     if error.hint:
-        console.print(Text("hint: ", style="bold") + Text(error.hint), soft_wrap=True)
+        console.print(Text("hint: ", style="bold") + Text(shown(error.hint)), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

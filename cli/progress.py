@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from cli.render import shown
+
 
 class _Speed(ProgressColumn):
     """Images per second."""
@@ -47,7 +49,7 @@ class TerminalProgress:
 
     def note(self, text: str) -> None:
         """Print a line that stays."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(shown(text), markup=False, soft_wrap=True)
 
     def start(self, task: str, total: int) -> None:
         """Show a bar."""
@@ -61,7 +63,7 @@ class TerminalProgress:
             MofNCompleteColumn(),
             _Speed(),
             TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=self.console,
             transient=True,
         )
@@ -71,7 +73,7 @@ class TerminalProgress:
     def advance(self, count: int, figures: str = "") -> None:
         """Move the bar."""
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, advance=count, figures=figures)
+            self._bars.update(self._task, advance=count, figures=shown(figures))
 
     def finish(self) -> None:
         """Take the bar away."""

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
+from cli.render import Fact
 from zoo.recipes import AfterFrozen, DescendPhase, Phase, Recipe, SolvePhase, TopStages
-
-Fact = tuple[str, str]
-"""Name and value."""
 
 
 def _percent(value: float) -> str:

@@ -6,6 +6,7 @@ ZooError                        exit code 1: the user or the environment
 │   ├── UnknownBackboneError    no such backbone
 │   └── UnknownRecipeError      no such recipe
 ├── RecipeError                 a recipe that does not fit the backbone, the data or itself
+│   └── DivergedError           training left the finite numbers, and would again if resumed
 ├── WeightsError                pretrained weights are missing, damaged or of another shape
 ├── DataError                   the data folder cannot be trained on
 │   └── UnreadableImagesError   some files are not images
@@ -90,6 +91,10 @@ class UnknownRecipeError(RegistryError):
 
 class RecipeError(ZooError):
     """A recipe that contradicts itself, the backbone or the data."""
+
+
+class DivergedError(RecipeError):
+    """Training left the finite numbers; resumed as it was, it would do so again."""
 
 
 class WeightsError(ZooError):

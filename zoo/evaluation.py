@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.data.dataset import Samples
-from zoo.data.loading import PreparedBatch, load_prepared
+from zoo.data.loading import PreparedBatch, load_from, load_prepared
+from zoo.data.pixels import LivePrepared, PixelSource
 from zoo.errors import UnreadableImagesError
 from zoo.inputs.contract import Preprocess
 from zoo.progress import Progress, Silence
@@ -65,8 +66,17 @@ def compute_outputs(
     batch_size: int = 32,
     workers: int = 0,
     progress: Progress | None = None,
+    source: PixelSource | None = None,
 ) -> Outputs:
     """Run a predictor over labelled files, in their order.
+
+    Args:
+        predictor: The network.
+        samples: The files.
+        batch_size: Files that go through it together.
+        workers: Processes that decode.
+        progress: Hears of every batch.
+        source: The same files as `open_prepared` opens them; else they are decoded.
 
     Raises:
         UnreadableImagesError: A file cannot be decoded (any more).
@@ -74,11 +84,12 @@ def compute_outputs(
     listener = progress or Silence()
     listener.start("evaluate", len(samples))
     found: list[Outputs] = []
-    paths = samples.paths
-    for batch, outputs in run_on_files(predictor, paths, batch_size=batch_size, workers=workers):
+    source = source or LivePrepared(samples.files, root=samples.root, contract=predictor.preprocess)
+    batches = load_from(source, predictor.preprocess, batch_size=batch_size, workers=workers)
+    for batch, outputs in _run(predictor, batches):
         if batch.unreadable:
             raise UnreadableImagesError(
-                {paths[index]: reason for index, reason in batch.unreadable.items()}
+                {samples.path(index): reason for index, reason in batch.unreadable.items()}
             )
         found.append(outputs)
         listener.advance(len(batch.indices))
@@ -90,7 +101,14 @@ def run_on_files(
     predictor: Predictor, paths: Sequence[Path], *, batch_size: int, workers: int
 ) -> Iterator[tuple[PreparedBatch, Outputs]]:
     """Yield each batch of files with its outputs; those of a batch without images are empty."""
-    for batch in load_prepared(paths, predictor.preprocess, batch_size=batch_size, workers=workers):
+    batches = load_prepared(paths, predictor.preprocess, batch_size=batch_size, workers=workers)
+    return _run(predictor, batches)
+
+
+def _run(
+    predictor: Predictor, batches: Iterable[PreparedBatch]
+) -> Iterator[tuple[PreparedBatch, Outputs]]:
+    for batch in batches:
         empty = {target.name: torch.empty(0, target.num_outputs) for target in predictor.targets}
         yield batch, predictor.outputs(batch.pixel_values) if batch.indices else empty
 

@@ -97,7 +97,12 @@ def resolve_workers(wanted: int | None, device: torch.device, *, neighbours: int
         return wanted
     if device.type != "cuda":
         return 0
-    return max(1, min(8, (os.cpu_count() or 1) // neighbours))
+    return min(8, share_cores(neighbours))
+
+
+def share_cores(neighbours: int = 1) -> int:
+    """Count the cores for each of some processes that share this machine, at least one."""
+    return max(1, (os.cpu_count() or 1) // neighbours)
 
 
 def keep_freed_memory() -> None:

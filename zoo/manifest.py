@@ -47,9 +47,8 @@ def check_file(folder: Path, name: str, *, hint: str = "") -> Path:
     if recorded is None:
         raise DamagedFileError(path, f"not recorded in {NAME}", hint=hint)
     if path.stat().st_size != recorded.get("bytes"):
-        raise DamagedFileError(
-            path, f"{path.stat().st_size:,} bytes instead of {recorded.get('bytes')}", hint=hint
-        )
+        size, wanted = path.stat().st_size, recorded.get("bytes")
+        raise DamagedFileError(path, f"{size} bytes instead of {wanted}", hint=hint)
     if sha256_of(path) != recorded.get("sha256"):
         raise DamagedFileError(path, f"its content is not what {NAME} recorded", hint=hint)
     return path

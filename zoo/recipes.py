@@ -108,9 +108,10 @@ class DescendPhase:
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor between the learning rate of a stage and that of the stage above it (ULMFiT,
     arXiv:1801.06146)."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of SGD; the first beta of Adam and its kin. timm's optimisers keep the betas of each
-    method's paper; the one-cycle schedule has momenta of its own."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Of SGD, RMSprop and those of timm's that have one; the first beta of torch's Adam and its
+    kin. None is 0.9, and RMSprop's none; others refuse one. The one-cycle schedule has momenta
+    of its own."""
     nesterov: bool = True
     """Of SGD with momentum."""
     weight_decay: NonNegative = 0.0

@@ -61,13 +61,29 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailure:
+    """The error that a run ended in."""
+
+    __pydantic_config__ = _STRICT
+
+    problem: str
+    """One line of it."""
+    time: datetime
+    repeats: bool = False
+    """Whether the run would end in it again if it were resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """`run.json`."""
 
     __pydantic_config__ = _STRICT
 
     format: Literal[2] = 2
-    status: Literal["running", "interrupted", "complete"]
+    status: Literal["running", "interrupted", "failed", "complete"]
+    """A run that was killed stays `running`."""
+    failure: RunFailure | None = None
+    """What ended it, where it failed."""
     created: datetime
     backbone: Backbone
     recipe: Recipe
@@ -92,6 +108,8 @@ class RunRecord:
     """CPU threads within an operator; another number sums in another order."""
     processes: int = 1
     """How many trained together."""
+    sharded: bool = False
+    """Whether they shared one network, instead of having a copy each."""
     versions: dict[str, str]
     commands: tuple[str, ...] = ()
     """The command lines that began and resumed this run."""
@@ -197,11 +215,10 @@ def locate_model(path: Path) -> Located:
     """
     if (path / "run.json").exists():
         run = Run(path)
-        if run.read().status != "complete":
-            raise RunError(
-                f"{path} is not finished; it has no model yet",
-                hint=f"zoo finetune --resume --output {path}",
-            )
+        record = run.read()
+        if record.status != "complete":
+            ended = f"failed: {record.failure.problem}" if record.failure else "is not finished"
+            raise RunError(f"{path} {ended}; it has no model yet", hint=_advise_on(path, record))
         return Located(run.model_folder, run)
     if (path / "zoo_config.json").exists():
         parent = Run(path.resolve().parent)
@@ -215,6 +232,13 @@ def locate_model(path: Path) -> Located:
         f"{path} {problem}",
         hint="give what `zoo finetune` made, such as runs/NAME or a copy of its model folder",
     )
+
+
+def _advise_on(path: Path, record: RunRecord) -> str:
+    """Say how to come to a model where a run has none."""
+    if record.failure is not None and record.failure.repeats:
+        return "resumed, it would fail again: begin another run, with a lower --lr or --clip-norm 1"
+    return f"zoo finetune --resume --output {path}"
 
 
 def create_run(path: Path | None, name: str, fill: Callable[[Run], None]) -> Run:
@@ -256,8 +280,10 @@ def require_free(path: Path | None) -> None:
         RunError: It does.
     """
     if path is not None and path.exists():
-        unfinished = (path / "run.json").exists() and Run(path).read().status != "complete"
-        go_on = ", or continue that run with --resume" if unfinished else ""
+        record = Run(path).read() if (path / "run.json").exists() else None
+        hopeless = record is None or (record.failure is not None and record.failure.repeats)
+        unfinished = record is not None and record.status != "complete"
+        go_on = ", or continue that run with --resume" if unfinished and not hopeless else ""
         raise RunError(
             f"{path} exists; a run never overwrites anything",
             hint=f"choose another --output{go_on}",

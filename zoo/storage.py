@@ -7,7 +7,8 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -41,7 +42,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
-    with _appearing(path) as file:
+    with appearing(path) as file:
         file.write(content)
 
 
@@ -56,7 +57,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as stack:
         # What was opened last appears first.
         for path, content in reversed([*contents.items()]):
-            file = stack.enter_context(_appearing(path))
+            file = stack.enter_context(appearing(path))
             file.write(content)
             file.flush()
 
@@ -67,7 +68,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         StorageError: The disk is full or read-only; `path` is as it was before.
     """
-    with _appearing(path) as file:
+    with appearing(path) as file:
         for line in lines:
             file.write(f"{line}\n".encode())
 
@@ -78,22 +79,69 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Appearing:
+    """A file that is being written beside its place."""
+
+    path: Path
+    """Its place."""
+    file: BinaryIO
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Append some content.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        with _writes_to(self.path):
+            self.file.write(content)
+
+    def flush(self) -> None:
+        """Hand all content to the operating system, which tells whether the disk has room.
+
+        Raises:
+            StorageError: It has none.
+        """
+        with _writes_to(self.path):
+            self.file.flush()
+
+
 @contextmanager
-def _appearing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at `path` when it is whole."""
+def appearing(path: Path) -> Iterator[Appearing]:
+    """Open a file that appears at `path` when it is whole.
+
+    Errors of whoever makes its content stay what they are.
+
+    Raises:
+        StorageError: The disk is full or read-only; `path` is as it was before.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     with _writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        file = temporary.open("xb")
+    try:
+        with _closed_after(file, path):
+            yield Appearing(path, file)
+        with _writes_to(path):
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+            _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _closed_after(file: BinaryIO, path: Path) -> Iterator[None]:
+    """Close a file, flushed to disk if all went well."""
+    try:
+        yield
+        with _writes_to(path):
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        # What could not be written before cannot be now.
+        with suppress(OSError):
+            file.close()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -64,7 +64,7 @@ def _clear(folder: Path, names: list[str], fmt: Format) -> None:
     before = {store.name: store for store in list_stores(folder)}
     removed = remove_stores(folder, names)
     if busy := set(names or before) - set(removed):
-        render.note(f"a run is writing at this moment, so these stay: {', '.join(sorted(busy))}")
+        render.note(f"in use by a run at this moment, so these stay: {', '.join(sorted(busy))}")
     freed = sum(before[name].bytes for name in removed)
     if fmt is Format.JSON:
         render.print_json({"folder": str(folder), "bytes": freed, "removed": list(removed)})

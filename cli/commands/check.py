@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import (
-    Format,
-    FormatOption,
-    GroupOption,
-    InputOption,
-    TargetOption,
-    ValOption,
-    ValSplitOption,
-    YesOption,
-)
+from cli.data_options import DataOptions
+from cli.grouped import grouped
+from cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
-    from zoo.data.check import Finding, Place, Report, Summary
+    from zoo.data.check import Finding, FoundFile, Report, Severity, Summary
 
 _EXAMPLES = 3
 """Groups of files shown of a finding, and files shown of a group."""
 _WIDE = 86
 """Characters of a line that fit beside the severity in a terminal of 100."""
+_STYLES: Mapping[Severity, str] = {"spoils": "bold red", "warning": "yellow", "note": "dim"}
+"""How a severity looks."""
 
 
+@grouped
 def check(
+    *,
     data: Annotated[Path, typer.Argument(help="A folder with one sub-folder a class, or a table.")],
     near: Annotated[
         bool, typer.Option("--near/--no-near", help="Look for near duplicates, too.")
@@ -40,12 +38,7 @@ def check(
     output: Annotated[
         Path | None, typer.Option(help="Write everything found, every file named, as JSON.")
     ] = None,
-    input_column: InputOption = None,
-    targets: TargetOption = None,
-    group: GroupOption = None,
-    yes: YesOption = False,
-    val: ValOption = None,
-    val_split: ValSplitOption = None,
+    table: DataOptions,
     seed: Annotated[
         int, typer.Option(help="The one that training will have: it chooses what validates.")
     ] = 0,
@@ -58,19 +51,11 @@ def check(
     from cli import render
     from cli.progress import TerminalProgress
     from zoo.data.check import check_dataset
-    from zoo.data.open import DataSettings, open_dataset
+    from zoo.data.open import open_dataset
     from zoo.storage import write_json
 
-    settings = DataSettings(
-        val=val,
-        val_split=val_split,
-        input=input_column,
-        targets=tuple(targets or ()),
-        group=group,
-        accept_guess=yes,
-        skip_bad=True,
-    )
     with TerminalProgress() as progress:
+        settings = replace(table.to_settings(skip_bad=True), keep_small=True)
         dataset = open_dataset(data, settings, seed=seed)
         report = check_dataset(dataset, near=near, img_size=img_size, progress=progress)
     if output is not None:
@@ -84,11 +69,14 @@ def check(
 
 def _print_report(report: Report) -> None:
     from cli import render
+    from zoo.data.check import SEVERITIES
 
     render.print_facts(_describe(report.summary))
     for finding in report.findings:
         render.print_line()
-        render.print_facts([(finding.severity, "\n".join(_lines(finding)))])
+        # As wide as the longest, so that all texts begin below each other.
+        name = f"{finding.severity:<{max(map(len, SEVERITIES))}}"
+        render.print_facts([(name, "\n".join(_lines(finding)))], style=_STYLES[finding.severity])
 
 
 def _conclude(report: Report) -> None:
@@ -138,7 +126,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield f"  and {more:,} more"
 
 
-def _show_group(group: tuple[Place, ...]) -> Iterator[str]:
+def _show_group(group: tuple[FoundFile, ...]) -> Iterator[str]:
     """Name the files of a group in one line, or in one each where that is too wide."""
     names = list(map(str, group[:_EXAMPLES]))
     if (more := len(group) - _EXAMPLES) > 0:

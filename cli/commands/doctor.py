@@ -30,6 +30,7 @@ def doctor(fmt: FormatOption = Format.TABLE) -> None:
                 )
                 for symptom in symptoms
             ],
+            lines_in_cells=True,
         )
     if any(symptom.health == "bad" for symptom in symptoms):
         raise typer.Exit(1)

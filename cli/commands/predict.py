@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from zoo.prediction import Failure, Prediction
 
 
+_TOP = 5
+"""Classes that are listed where nobody says how many."""
+
+
 class PredictionFormat(str, Enum):
     """How predictions are printed."""
 
@@ -37,8 +41,9 @@ def predict(
     runtime: RuntimeOption = Runtime.TORCH,
     device: DeviceOption = "auto",
     top: Annotated[
-        int, typer.Option(min=1, help="How many classes to list, where it knows classes.")
-    ] = 5,
+        int | None,
+        typer.Option(min=1, help="How many classes to list, where it knows classes; by default 5."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
     workers: WorkersOption = None,
     fmt: Annotated[
@@ -52,13 +57,17 @@ def predict(
     from zoo import prediction
     from zoo.hardware import resolve_workers
 
+    if top is not None and fmt is PredictionFormat.CSV:
+        raise typer.BadParameter(
+            "--top says nothing to CSV, which has one label a file; take jsonl"
+        )
     paths = list(_expand(files))
     predictor = open_predictor(model, runtime.value, device)
     verdict.warn_if_unproved(model, runtime)
     results = prediction.predict(
         predictor,
         paths,
-        top=top,
+        top=top or _TOP,
         batch_size=batch_size,
         workers=resolve_workers(workers, predictor.device),
     )
@@ -70,7 +79,7 @@ def predict(
         PredictionFormat.CSV: answers.print_csv,
     }[fmt]
     print_all(_set_aside(results, failures), predictor.targets)
-    _raise_if_any(failures)
+    _raise_if_any(failures, of=len(paths))
 
 
 def _expand(files: Iterable[str]) -> Iterator[Path]:
@@ -120,11 +129,13 @@ def _set_aside(
             failures.append(result)
 
 
-def _raise_if_any(failures: list[Failure]) -> None:
+def _raise_if_any(failures: list[Failure], *, of: int) -> None:
     from zoo.errors import UnreadableImagesError
 
     if failures:
         raise UnreadableImagesError(
             {failure.file: failure.reason for failure in failures},
-            hint="all other files were predicted",
+            hint="all other files were predicted"
+            if len(failures) < of
+            else "nothing was predicted",
         )

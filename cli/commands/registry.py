@@ -36,7 +36,8 @@ def check(
         "change": len(document.changes),
     }
     counts = [f"{n} {what}{'s' if n > 1 else ''}" for what, n in parts.items() if n]
-    how = "rebuilt and recomputed" if rebuild else "layout and references only"
+    rebuilt = rebuild and (document.backbones or document.changes)
+    how = "networks rebuilt and measured" if rebuilt else "layout and references"
     render.print_line(f"{file} is right: {', '.join(counts) or 'empty'} ({how})")
 
 

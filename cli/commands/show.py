@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +12,10 @@ import typer
 from cli.options import Format, FormatOption, RegistryOption
 
 if TYPE_CHECKING:
-    from zoo.registry import Backbone, Found, Registry, Weights
+    from cli.render import Fact
+    from zoo.registry import Backbone, FoundBackbone, Registry, Weights
 
-Fact = tuple[str, str, str]
+SourcedFact = tuple[str, str, str]
 """Name, value, and where it is known from."""
 OriginOf = Callable[[str], str]
 """Fields, such as `weights.license`, separated by spaces -> where they are known from."""
@@ -41,6 +44,7 @@ def show(
     """
     from cli import render
     from zoo.backbones.find import find_backbone
+    from zoo.errors import UnknownBackboneError, UnknownRecipeError
     from zoo.registry import load_registry, to_data
 
     catalogue = load_registry(registry or ())
@@ -54,16 +58,29 @@ def show(
             origin = catalogue.recipe_origins[name]
             render.print_facts([*describe_recipe(recipe), ("registry", origin)])
         return
-    found = find_backbone(name, catalogue)
+    try:
+        found = find_backbone(name, catalogue)
+    except UnknownBackboneError:
+        if get_close_matches(name, catalogue.recipes, n=1, cutoff=0.8):
+            raise UnknownRecipeError(name, catalogue.recipes) from None
+        raise
     if fmt is Format.JSON:
         render.print_json(to_data(found.backbone))
         for assumption in found.assumptions:
             render.note(f"assumed {assumption}")
     else:
-        render.print_table(("", "", "from"), _describe_backbone(found, catalogue))
+        render.print_facts(_say_origins(_describe_backbone(found, catalogue)))
 
 
-def _describe_backbone(found: Found, registry: Registry) -> list[Fact]:
+def _say_origins(facts: Sequence[SourcedFact]) -> Iterator[Fact]:
+    """Say once where most facts are known from, and beside each other one where it is from."""
+    usual, _ = Counter(origin for _, _, origin in facts).most_common(1)[0]
+    for name, value, origin in facts:
+        yield name, f"{value} (from {origin})" if origin not in (usual, "") else value
+    yield "from", f"{usual}, where nothing else is said"
+
+
+def _describe_backbone(found: FoundBackbone, registry: Registry) -> list[SourcedFact]:
     origin_of = _origins(found, registry)
     backbone = found.backbone
     facts = [
@@ -78,7 +95,7 @@ def _describe_backbone(found: Found, registry: Registry) -> list[Fact]:
     return [fact for fact in facts if fact[1].strip()]
 
 
-def _origins(found: Found, registry: Registry) -> OriginOf:
+def _origins(found: FoundBackbone, registry: Registry) -> OriginOf:
     """Tell of each field where it came from."""
     name = found.backbone.name
     registered = registry.backbones.get(name) is found.backbone
@@ -94,7 +111,7 @@ def _origins(found: Found, registry: Registry) -> OriginOf:
     return origin_of
 
 
-def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
+def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[SourcedFact]:
     contract = backbone.preprocess
     sizes = f"{backbone.min_size} px and more"
     if backbone.size_step > 1:
@@ -124,7 +141,7 @@ def _network_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     return [(name, value, origin_of(fields)) for name, value, fields in facts]
 
 
-def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
+def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[SourcedFact]:
     from zoo.backbones.sources import is_here
     from zoo.registry import license_note
 
@@ -148,7 +165,7 @@ def _weights_facts(backbone: Backbone, origin_of: OriginOf) -> list[Fact]:
     ]
 
 
-def _identity(weights: Weights, origin_of: OriginOf) -> list[Fact]:
+def _identity(weights: Weights, origin_of: OriginOf) -> list[SourcedFact]:
     """What pins the file down: from the registry, or else from the lock file."""
     from zoo.backbones.identity import lock_key
     from zoo.registry import Lock

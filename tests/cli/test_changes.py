@@ -1,7 +1,15 @@
 import pytest
 import typer
 
-from cli.changes import read_assignments, read_batch_size, read_losses, read_stages, read_widths
+from cli.changes import (
+    read_assignments,
+    read_batch_size,
+    read_gigabytes,
+    read_losses,
+    read_stages,
+    read_widths,
+    require_positive,
+)
 from zoo.targets import LOSSES
 
 
@@ -45,6 +53,32 @@ def test_batch_sizes_are_read(text, value):
 def test_what_is_no_batch_size_is_refused(text):
     with pytest.raises(typer.BadParameter, match="neither a number of images nor auto"):
         read_batch_size(text)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_what_is_not_above_zero_is_refused(value):
+    with pytest.raises(typer.BadParameter, match="is not a number above 0"):
+        require_positive(value)
+
+
+def test_what_is_above_zero_or_left_out_passes():
+    assert (require_positive(1e-300), require_positive(None)) == (1e-300, None)
+
+
+def test_gigabytes_are_numbers():
+    assert (read_gigabytes("0"), read_gigabytes("0.5")) == (0.0, 0.5)
+    for text in ("1MB", "-1", "nan", "inf", ""):
+        with pytest.raises(typer.BadParameter, match="is not a number of GB"):
+            read_gigabytes(text)
+
+
+def test_a_value_of_the_wrong_form_names_its_option():
+    with pytest.raises(typer.BadParameter) as caught:
+        read_batch_size("0")
+    assert caught.value.param_hint == "'--batch-size'"
+    with pytest.raises(typer.BadParameter) as caught:
+        read_assignments(["kind"], "--target-weight")
+    assert caught.value.param_hint == "'--target-weight'"
 
 
 def test_a_loss_is_for_every_kind_of_target_that_it_fits():

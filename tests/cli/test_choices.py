@@ -2,6 +2,7 @@ from enum import Enum
 from typing import get_args, get_type_hints
 
 import pytest
+import typer
 
 from cli import choices
 from zoo.hardware import Precision
@@ -20,6 +21,13 @@ KNOWN = {
 @pytest.mark.parametrize("choice", list(KNOWN))
 def test_the_command_line_offers_what_recipes_know_and_nothing_else(choice):
     assert {word.value for word in choice} == set(KNOWN[choice])
+
+
+def test_a_word_is_read_and_a_near_miss_suggests_one():
+    read = choices.read_word(choices.ScheduleChoice)
+    assert read("one-cycle") is choices.ScheduleChoice.ONE_CYCLE
+    with pytest.raises(typer.BadParameter, match="none of cosine, .*; did you mean 'cosine'?"):
+        read("cosin")
 
 
 def test_every_choice_is_compared():

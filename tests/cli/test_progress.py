@@ -12,6 +12,11 @@ def test_notes_go_to_stderr_and_bars_only_to_a_terminal(capsys):
     assert captured.err == "epoch done [not markup]\n"
 
 
+def test_control_characters_in_notes_are_shown_and_not_sent(capsys):
+    TerminalProgress().note("class \x1b[31mred")
+    assert capsys.readouterr().err == "class \\x1b[31mred\n"
+
+
 def test_a_terminal_sees_figures_speed_and_what_is_left(monkeypatch):
     from io import StringIO
 

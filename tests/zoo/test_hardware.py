@@ -9,6 +9,7 @@ from zoo.hardware import (
     resolve_device,
     resolve_precision,
     resolve_workers,
+    share_cores,
 )
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -66,6 +67,15 @@ def test_workers_are_for_the_gpu_unless_asked_for():
     assert resolve_workers(None, CPU) == 0
     assert resolve_workers(None, CUDA) >= 1
     assert resolve_workers(3, CPU) == 3
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "cores", "workers"), [(1, 12, 8), (2, 6, 6), (5, 2, 2), (20, 1, 1)]
+)
+def test_processes_that_share_a_machine_share_its_cores(monkeypatch, neighbours, cores, workers):
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    assert share_cores(neighbours) == cores
+    assert resolve_workers(None, CUDA, neighbours=neighbours) == workers
 
 
 def test_tf32_is_off_for_a_while_and_then_as_before():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import DamagedFileError, DataError, RunError, StorageError
-from zoo.run import Run, create_run, find_unfinished, locate_model
+from zoo.run import Run, RunFailure, create_run, find_unfinished, locate_model, now
 
 
 def nothing(run):
@@ -151,6 +151,17 @@ def test_an_unfinished_run_has_no_model_yet(copy):
     with pytest.raises(RunError, match="is not finished") as caught:
         locate_model(copy.path)
     assert f"--resume --output {copy.path}" in caught.value.hint
+
+
+def test_a_run_that_would_fail_again_is_not_advised_to_be_resumed(copy):
+    failure = RunFailure(problem="the loss became nan", time=now(), repeats=True)
+    copy.update(status="failed", failure=failure)
+    with pytest.raises(RunError, match="failed: the loss became nan") as caught:
+        locate_model(copy.path)
+    assert "--resume" not in caught.value.hint
+    with pytest.raises(RunError, match="exists") as caught:
+        create_run(copy.path, "ignored", nothing)
+    assert "--resume" not in caught.value.hint
 
 
 def test_an_unfinished_run_in_the_way_can_be_continued(copy):

@@ -8,6 +8,7 @@ import pytest
 
 from zoo.errors import DamagedFileError, StorageError
 from zoo.storage import (
+    appearing,
     append_line,
     read_json,
     sha256_of,
@@ -175,3 +176,40 @@ def test_json_is_read_as_strictly_as_it_is_written(content, reason, tmp_path):
     (tmp_path / "value.json").write_bytes(content)
     with pytest.raises(DamagedFileError, match=f"not valid JSON .*{reason}"):
         read_json(tmp_path / "value.json")
+
+
+def test_an_error_of_whoever_makes_the_content_is_not_blamed_on_the_file(tmp_path):
+    """A picture that cannot be read is no reason to free space where features are written."""
+
+    def lines():
+        yield "new"
+        raise FileNotFoundError(2, "No such file", "picture.png")
+
+    with pytest.raises(FileNotFoundError, match=r"picture\.png"):
+        write_lines(tmp_path / "lines", lines())
+    with pytest.raises(PermissionError), appearing(tmp_path / "features"):
+        raise PermissionError(13, "Permission denied", "picture.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_on_the_way_names_the_file(tmp_path):
+    """Less than a buffer is written at first, which only the end finds no room for."""
+    done = run_python(
+        """
+        import resource, signal, sys
+        from pathlib import Path
+        from zoo.errors import StorageError
+        from zoo.storage import write_lines
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        for count in (2_000, 200_000):
+            try:
+                write_lines(Path(sys.argv[1]), ("x" for _ in range(count)))
+            except StorageError as error:
+                print(error.problem)
+        """,
+        str(tmp_path / "lines"),
+    )
+    assert done.stdout.count(f"cannot write {tmp_path / 'lines'}") == 2
+    assert not done.stderr
+    assert list(tmp_path.iterdir()) == []

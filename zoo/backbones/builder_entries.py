@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo.backbones.describe import describe
 from zoo.inputs.contract import Preprocess
-from zoo.registry import Found, Weights
+from zoo.registry import FoundBackbone, Weights
 
 USUAL = Preprocess(
     size=224,
@@ -19,7 +19,7 @@ USUAL = Preprocess(
 _CLASSES = 1000
 
 
-def describe_architecture(builder: str, architecture: str) -> Found:
+def describe_architecture(builder: str, architecture: str) -> FoundBackbone:
     """Describe a network by what can be measured of it, and assume the rest.
 
     Args:
@@ -37,7 +37,7 @@ def describe_architecture(builder: str, architecture: str) -> Found:
         preprocess=USUAL,
         weights=Weights(source="none"),
     )
-    return Found(
+    return FoundBackbone(
         replace(backbone, summary=f"{architecture} by {builder}, random weights"),
         f"{builder}/{architecture}",
         f"builder {builder}, zoo's defaults",

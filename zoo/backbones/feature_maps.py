@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +14,21 @@ from zoo.backbones.maps import FeatureMap
 from zoo.errors import RecipeError
 from zoo.registry import Backbone
 
+_TABLES = ("_modules", "_parameters", "_buffers", "_non_persistent_buffers_set")
+"""Where torch keeps what a module is made of."""
+
 
 class FlatMap(nn.Module):
     """The part of a network up to its last feature map, which it flattens.
 
-    Parts keep the names that the library gives them.
+    Parts keep the names that the library gives them. They are the owner's: what is moved to a
+    device or replaced in one, as a synchronised BatchNorm is, is so in the other.
     """
 
     def __init__(self, feature_map: FeatureMap) -> None:
         super().__init__()
-        for name, part in feature_map.owner.named_children():
-            self.add_module(name, part)
-        for name, parameter in feature_map.owner.named_parameters(recurse=False):
-            self.register_parameter(name, parameter)
+        for table in _TABLES:
+            setattr(self, table, getattr(feature_map.owner, table))
         # In a tuple, where torch does not take the owner for another child.
         self._whole = (feature_map,)
 
@@ -37,6 +41,13 @@ class FlatMap(nn.Module):
         super().train(mode)
         self._whole[0].owner.training = mode
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FlatMap:
+        """Copy the owner: a copied graph of torch.fx has tables of its own."""
+        copied = FlatMap(deepcopy(self._whole[0], memo))
+        copied.training = self.training
+        memo[id(self)] = copied
+        return copied
 
 
 def cut_before_pooling(

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from zoo.errors import UnknownBackboneError
-from zoo.registry import Found, Registry
+from zoo.registry import FoundBackbone, Registry
 
 
-def find_backbone(name: str, registry: Registry) -> Found:
+def find_backbone(name: str, registry: Registry) -> FoundBackbone:
     """Find what a name means.
 
     Args:
@@ -24,7 +24,7 @@ def find_backbone(name: str, registry: Registry) -> Found:
         RegistryError: The library, repository or folder does not hold such a network.
     """
     if name in registry.backbones:
-        return Found(registry.backbones[name], name, registry.origins[name])
+        return FoundBackbone(registry.backbones[name], name, registry.origins[name])
     for prefix, describe in PREFIXES.items():
         if name.startswith(prefix):
             return describe(name.removeprefix(prefix))
@@ -53,25 +53,25 @@ def _is_folder(path: Path) -> bool:
 # entry of the registry does not.
 
 
-def _on_the_hub(name: str) -> Found:
+def _on_the_hub(name: str) -> FoundBackbone:
     from zoo.backbones.timm_entries import describe_repository
 
     return describe_repository(name)
 
 
-def _in_timm(name: str) -> Found:
+def _in_timm(name: str) -> FoundBackbone:
     from zoo.backbones.timm_entries import describe_timm
 
     return describe_timm(name)
 
 
-def _in_torchvision(name: str) -> Found:
+def _in_torchvision(name: str) -> FoundBackbone:
     from zoo.backbones.torchvision_entries import describe_torchvision
 
     return describe_torchvision(name)
 
 
-def _by_builder(name: str) -> Found | None:
+def _by_builder(name: str) -> FoundBackbone | None:
     from zoo.backbones.builder_entries import describe_architecture
     from zoo.backbones.builders import BUILDERS
 
@@ -79,13 +79,13 @@ def _by_builder(name: str) -> Found | None:
     return describe_architecture(builder, architecture) if builder in BUILDERS else None
 
 
-def _in_folder(folder: Path) -> Found:
+def _in_folder(folder: Path) -> FoundBackbone:
     from zoo.backbones.folder_entries import describe_folder
 
     return describe_folder(folder)
 
 
-PREFIXES: Mapping[str, Callable[[str], Found]] = {
+PREFIXES: Mapping[str, Callable[[str], FoundBackbone]] = {
     "hf-hub:": _on_the_hub,
     "timm/": _in_timm,
     "torchvision/": _in_torchvision,

@@ -12,7 +12,7 @@ from zoo.backbones.timm_entries import from_config_file
 from zoo.errors import RegistryError
 from zoo.manifest import check_file
 from zoo.model import WEIGHTS, load_config
-from zoo.registry import Found, Weights
+from zoo.registry import FoundBackbone, Weights
 from zoo.run import locate_model
 from zoo.storage import sha256_of
 from zoo.targets import Target
@@ -21,7 +21,7 @@ _NOBODYS = Weights(source="none")
 """Whose licence a model trained from random weights is under: zoo does not know."""
 
 
-def describe_folder(folder: Path) -> Found:
+def describe_folder(folder: Path) -> FoundBackbone:
     """Describe a run folder, a model folder, or a folder in timm's layout.
 
     Raises:
@@ -50,7 +50,7 @@ def describe_folder(folder: Path) -> Found:
     )
 
 
-def _from_model_folder(model: Path, folder: Path) -> Found:
+def _from_model_folder(model: Path, folder: Path) -> FoundBackbone:
     config = load_config(model)
     path = check_file(model, WEIGHTS)
     parent = config.backbone
@@ -89,7 +89,7 @@ def _from_model_folder(model: Path, folder: Path) -> Found:
         results=(),
         notes="",
     )
-    return Found(backbone, str(folder), str(folder), config.assumptions)
+    return FoundBackbone(backbone, str(folder), str(folder), config.assumptions)
 
 
 def _describe(targets: Sequence[Target]) -> str:

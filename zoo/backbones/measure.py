@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.backbones.builders import find_builder
 from zoo.backbones.stages import Stages, find_stages
@@ -145,6 +144,9 @@ def find_classifier(network: nn.Module) -> str:
 
 def count_macs(network: nn.Module, size: int) -> int:
     """Count the multiply-accumulates of one image, as torch's FlopCounterMode sees them."""
+    # Imported when something is counted: it brings triton.
+    from torch.utils.flop_counter import FlopCounterMode
+
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(_images(network, size, 1))
     flops: int = counter.get_total_flops()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.backbones.builders import find_builder
 from zoo.backbones.feature_maps import cut_before_pooling
 from zoo.backbones.heads import Head
+from zoo.backbones.statistics import follows_inputs
 from zoo.backbones.weights import HEADS, load_pretrained
 from zoo.errors import RecipeError
 from zoo.recipes import AfterFrozen, BatchNorm, DescendPhase, HeadRecipe, TopStages
@@ -88,7 +88,7 @@ class Network(nn.Module):
                     part.train()
         if mode and self._batch_norm == "frozen":
             for module in self.body.modules():
-                if isinstance(module, _BatchNorm):
+                if follows_inputs(module):
                     module.eval()
         return self
 
@@ -203,7 +203,7 @@ def trained_stages(phase: DescendPhase, backbone: Backbone) -> frozenset[str]:
     if unknown := sorted(set(phase.train) - set(stages)):
         raise RecipeError(
             f"{backbone.name} has no stage named {', '.join(unknown)}",
-            hint=f"its stages are {', '.join(stages)}",
+            hint=f"its stages are {', '.join(stages)}; head, all, top:N and freeze:N work as well",
         )
     return frozenset(phase.train)
 

@@ -19,7 +19,7 @@ from zoo.backbones.timm_config import TimmConfig, check_config, parse_config
 from zoo.errors import RegistryError, WeightsError
 from zoo.hub import HUB_FAILURES, reason_of
 from zoo.inputs.contract import CropMode, Interpolation, Preprocess
-from zoo.registry import Found, Weights
+from zoo.registry import FoundBackbone, Weights
 from zoo.registry.licenses import OTHER, is_spdx
 
 _LICENSES: Mapping[str, str] = {
@@ -31,7 +31,7 @@ _NOT_COMMERCIAL = ("noncommercial", "seer-license", "apple-amlr")
 """Of those, the ones that forbid commercial use."""
 
 
-def describe_timm(name: str) -> Found:
+def describe_timm(name: str) -> FoundBackbone:
     """Describe a timm network from timm's own configuration of its weights.
 
     Args:
@@ -61,7 +61,7 @@ def describe_timm(name: str) -> Found:
     return from_config(f"timm/{name}", checked, weights, f"timm {timm.__version__}")
 
 
-def describe_repository(name: str) -> Found:
+def describe_repository(name: str) -> FoundBackbone:
     """Describe a repository on the Hub from its `config.json`, as timm writes it.
 
     Args:
@@ -92,12 +92,16 @@ def describe_repository(name: str) -> Found:
     return from_config_file(path, f"hf-hub:{name}", weights, f"hf-hub:{name}")
 
 
-def from_config_file(path: Path, reference: str, weights: dict[str, Any], origin: str) -> Found:
+def from_config_file(
+    path: Path, reference: str, weights: dict[str, Any], origin: str
+) -> FoundBackbone:
     """Describe a network from the `config.json` that timm writes beside its weights."""
     return from_config(reference, parse_config(path.read_bytes(), origin), weights, origin)
 
 
-def from_config(reference: str, config: TimmConfig, weights: dict[str, Any], origin: str) -> Found:
+def from_config(
+    reference: str, config: TimmConfig, weights: dict[str, Any], origin: str
+) -> FoundBackbone:
     """Describe a network from timm's configuration of its weights.
 
     Args:
@@ -147,7 +151,7 @@ def from_config(reference: str, config: TimmConfig, weights: dict[str, Any], ori
             std=config.std,
         ),
     )
-    return Found(backbone, reference, origin, tuple(assumptions))
+    return FoundBackbone(backbone, reference, origin, tuple(assumptions))
 
 
 def _license_facts(name: str | None, page: str | None, assumptions: list[str]) -> dict[str, Any]:

@@ -1,12 +1,10 @@
-"""timm's networks, and what timm says of their weights."""
+"""timm's networks, and what timm says of their weights; timm is imported to build the first."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-import timm
-from timm.models import model_entrypoint
 from torch import Tensor, nn
 
 from zoo.backbones.maps import FeatureMap
@@ -19,12 +17,16 @@ def build(architecture: str, num_classes: int) -> nn.Module:
         architecture: timm's name, without the tag of the weights.
         num_classes: Outputs of its classifier; 0 for none.
     """
+    import timm
+
     network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=num_classes)
     return network
 
 
 def adapt(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Bring weights in a form that their makers published into the one timm builds."""
+    from timm.models import model_entrypoint
+
     config: Any = network.pretrained_cfg
     architecture: str = config["architecture"]
     module = sys.modules[model_entrypoint(architecture).__module__]

@@ -9,7 +9,7 @@ from torchvision.models import get_model_weights, list_models
 
 from zoo.backbones.describe import describe, unknown
 from zoo.inputs.contract import Preprocess
-from zoo.registry import Found, Weights
+from zoo.registry import FoundBackbone, Weights
 
 _LICENSE = {
     "license": "bsd-3-clause",
@@ -21,7 +21,7 @@ _SWAG_LICENSE = {
 }
 
 
-def describe_torchvision(name: str) -> Found:
+def describe_torchvision(name: str) -> FoundBackbone:
     """Describe a torchvision network from its Weights enum and its modules.
 
     Args:
@@ -70,7 +70,7 @@ def describe_torchvision(name: str) -> Found:
             std=std,
         ),
     )
-    return Found(
+    return FoundBackbone(
         backbone,
         f"torchvision/{name}",
         f"torchvision {torchvision.__version__}",

@@ -1,4 +1,4 @@
-"""torchvision's networks, and what torchvision says of their weights."""
+"""torchvision's networks; torchvision is imported to build the first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import warnings
 from collections.abc import Mapping
 
 import torch.nn.functional as F
-import torchvision
 from torch import fx, nn
-from torchvision.ops import StochasticDepth
 
 from zoo.backbones.maps import FeatureMap
 
@@ -27,7 +25,9 @@ def build(architecture: str, num_classes: int) -> nn.Module:
         architecture: What `torchvision.models.list_models` calls it.
         num_classes: Outputs of its classifier.
     """
-    network: nn.Module = torchvision.models.get_model(
+    from torchvision.models import get_model
+
+    network: nn.Module = get_model(
         architecture, weights=None, num_classes=num_classes, **_OPTIONS.get(architecture, {})
     )
     return network
@@ -65,6 +65,8 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         """Tell whether a module is one node of the graph."""
+        from torchvision.ops import StochasticDepth
+
         return isinstance(module, StochasticDepth) or super().is_leaf_module(module, name)
 
 

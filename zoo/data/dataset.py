@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.columns import Digests, Text, list_digests, no_digests
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 Truth = NDArray[Any]
 """What is known of one target, a row a sample, in the target's own encoding."""
 
-Text = np.dtypes.StringDType()
-"""Strings in one block of memory: a million paths take a tenth of what objects take."""
+_BLOCK = 10_000
+"""Rows that are Python's objects at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,13 +38,16 @@ class Samples:
     """Absolute; what relative file names start from."""
     files: NDArray[Any]
     """`Text` [N]; relative to `root` with forward slashes, or absolute."""
-    digests: NDArray[Any]
-    """`Text` [N]; sha256 of each file's bytes, 64 hex digits, or empty where nobody looked."""
+    digests: Digests
+    """[N]; sha256 of each file's bytes, or empty where nobody looked."""
     truths: Mapping[str, Truth]
     """By target's name, each with N rows."""
+    groups: NDArray[Any] | None = None
+    """`Text` [N]; rows of one name belong together, and an empty one is no group."""
 
     def __post_init__(self) -> None:
         rows = {len(self.files), len(self.digests), *map(len, self.truths.values())}
+        rows |= set() if self.groups is None else {len(self.groups)}
         if len(rows) > 1:
             raise ValueError(f"columns of different length: {sorted(rows)}")
 
@@ -64,8 +69,9 @@ class Samples:
         return Samples(
             root=self.root,
             files=self.files[chosen],
-            digests=self.digests[chosen],
+            digests=self.digests.select(chosen),
             truths={name: truth[chosen] for name, truth in self.truths.items()},
+            groups=None if self.groups is None else self.groups[chosen],
         )
 
 
@@ -90,7 +96,7 @@ def make_samples(
     return Samples(
         root=root,
         files=names,
-        digests=np.array(digests if digests is not None else [""] * len(files), dtype=Text),
+        digests=no_digests(len(files)) if digests is None else list_digests(digests),
         truths=dict(truths),
     )
 
@@ -129,33 +135,37 @@ class Dataset:
 
         Where nobody hashed a file, its name stands for its content.
         """
-        lines = np.empty(sum(map(len, self.splits.values())), dtype="S32")
+        lines = np.empty(sum(map(len, self.splits.values())), dtype="S16")
         at = 0
         for split, samples in self.splits.items():
             for row in to_rows(samples, sorted(self.targets, key=lambda target: target.name)):
                 content = row.get("sha256", row["file"])
                 text = f"{split} {content} {json.dumps(row['truth'])}"
-                # A trailing zero byte would be cut off by numpy's byte strings.
-                lines[at] = hashlib.sha256(text.encode()).hexdigest()[:32].encode()
+                lines[at] = hashlib.sha256(text.encode()).digest()[:16]
                 at += 1
         lines.sort()
-        return hashlib.sha256(lines.tobytes()).hexdigest()
+        whole = hashlib.sha256()
+        for block in range(0, len(lines), _BLOCK):
+            whole.update(lines[block : block + _BLOCK].tobytes().hex().encode())
+        return whole.hexdigest()
 
 
 def to_rows(
-    samples: Samples, targets: Sequence[Target], *, block: int = 10_000
+    samples: Samples, targets: Sequence[Target], *, block: int = _BLOCK
 ) -> Iterator[dict[str, Any]]:
-    """Yield each sample as JSON says it: file, sha256 where known, and a cell a target."""
+    """Yield each sample as JSON says it: file, sha256 and group if any, and a cell a target."""
     for start in range(0, len(samples), block):
         rows = slice(start, start + block)
         columns = {
             target.name: target.decode(samples.truths[target.name][rows]) for target in targets
         }
         cells = zip(*columns.values(), strict=True)
-        for file, digest, values in zip(
-            samples.files[rows], samples.digests[rows], cells, strict=True
-        ):
+        groups = repeat("") if samples.groups is None else samples.groups[rows]
+        known = zip(samples.files[rows], samples.digests[rows], cells, strict=True)
+        for (file, digest, values), group in zip(known, groups, strict=False):
             row: dict[str, Any] = {"file": str(file)}
             if digest:
-                row["sha256"] = str(digest)
+                row["sha256"] = digest
+            if group:
+                row["group"] = str(group)
             yield row | {"truth": dict(zip(columns, values, strict=True))}

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.apart import is_output
+from zoo.data.check.findings import count_of
+from zoo.data.coverage import note_absent
 from zoo.data.dataset import Dataset, Samples, SplitName, make_samples
 from zoo.data.inspection import inspect_files
 from zoo.data.split import split_samples
+from zoo.data.tables.read import is_table
 from zoo.errors import DataError, UnreadableImagesError
 from zoo.inputs.image import is_image
 from zoo.targets import ClassTarget
@@ -29,6 +33,8 @@ SPLIT_FOLDERS: Mapping[str, SplitName] = {
 """What people call the folders of a split data set."""
 
 _NOT_CLASSES = frozenset({"__MACOSX", "__pycache__"})
+_SHOWN = 3
+"""So many tables are named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ def open_folder(
     val_split: float = 0.2,
     seed: int = 0,
     skip_bad: bool = False,
+    keep_small: bool = False,
 ) -> Dataset:
     """Read a folder with one sub-folder a class, with or without train, val and test inside.
 
@@ -57,6 +64,7 @@ def open_folder(
         val_split: Part of each class that validates where the folder has no such split.
         seed: Chooses that part.
         skip_bad: Go on without the files that cannot be read.
+        keep_small: Go on with classes that have no training image, or none to hold out.
 
     Raises:
         DataError: The folder has no classes, one class, or a class too small to split; or the
@@ -73,16 +81,22 @@ def open_folder(
     _require_known_classes(listings, target)
 
     splits, bad = _read(listings, target, root, skip_bad=skip_bad)
-    _require_images(splits, target, root)
+    _require_images(splits, target, root, keep_small=keep_small)
     if "validation" not in splits:
-        train, validation = split_samples(splits["train"], [target], val_split, seed)
+        train, validation = split_samples(
+            splits["train"], [target], val_split, seed, keep_small=keep_small
+        )
         splits |= {"train": train, "validation": validation}
     ignored = [path for listing in listings.values() for path in listing.ignored]
     return Dataset(
         root=root,
         targets=(target,),
         splits=splits,
-        notes=(*_ignored_notes(ignored), *(f"skipped {file}: {bad[file]}" for file in bad)),
+        notes=(
+            *_ignored_notes(ignored),
+            *(f"skipped {file}: {bad[file]}" for file in bad),
+            *note_absent(splits, [target]),
+        ),
         skipped=bad,
         ignored=tuple(_relative(path, root) for path in ignored),
     )
@@ -129,12 +143,18 @@ def _list_separate(root: Path) -> _Listing:
 def _sub_folders(root: Path) -> list[Path]:
     if not root.is_dir():
         problem = "is not a folder" if root.exists() else "does not exist"
-        raise DataError(f"{root} {problem}", hint="give a folder with one sub-folder a class")
-    return sorted(
-        entry
-        for entry in root.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in _NOT_CLASSES
-    )
+        raise DataError(
+            f"{root} {problem}",
+            hint="give a folder with one sub-folder a class, or a table (.csv, .tsv, .jsonl, "
+            ".parquet) with a column of image files",
+        )
+    return sorted(entry for entry in root.iterdir() if entry.is_dir() and _may_be_class(entry))
+
+
+def _may_be_class(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in _NOT_CLASSES:
+        return False
+    return not is_output(folder)
 
 
 def _list_classes(root: Path) -> _Listing:
@@ -151,15 +171,23 @@ def _list_classes(root: Path) -> _Listing:
 
 def _no_classes(root: Path) -> DataError:
     loose = sum(is_image(path) for path in root.iterdir())
-    what = f"{loose} images but no sub-folder" if loose else "no images"
-    return DataError(
-        f"{root} holds {what}", hint="put the images of each class into a folder of its own"
-    )
+    what = f"{count_of(loose, 'image')} but no sub-folder" if loose else "no images"
+    hint = "put the images of each class into a folder of its own"
+    return DataError(f"{root} holds {what}", hint=_or_a_table(root, hint))
+
+
+def _or_a_table(root: Path, hint: str) -> str:
+    """Point to the tables that lie in a folder which is none of classes."""
+    tables = sorted(path for path in root.iterdir() if path.is_file() and is_table(path))
+    if not tables:
+        return hint
+    named = " or ".join(path.name for path in tables[:_SHOWN])
+    return f"to learn what {named} says of these images, give {tables[0]} as the data; or {hint}"
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if _may_be_class(Path(place, name))]
         yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
@@ -199,17 +227,20 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _require_images(splits: Mapping[SplitName, Samples], target: ClassTarget, root: Path) -> None:
+def _require_images(
+    splits: Mapping[SplitName, Samples], target: ClassTarget, root: Path, *, keep_small: bool
+) -> None:
     present = set(np.unique(splits["train"].truths[target.name]).tolist())
-    if missing := [name for label, name in enumerate(target.classes) if label not in present]:
+    missing = [name for label, name in enumerate(target.classes) if label not in present]
+    if missing and not (keep_small and present):
         raise DataError(
             f"{root} has no training images of {', '.join(missing)}",
-            hint="add images to these folders or remove them",
+            hint=_or_a_table(root, "add images to these folders or remove them"),
         )
     if len(target.classes) < 2:
         raise DataError(
             f"{root} has one class, {target.classes[0]!r}; there is nothing to tell apart",
-            hint="add a sub-folder for each further class",
+            hint=_or_a_table(root, "add a sub-folder for each further class"),
         )
     for split in ("validation", "test"):
         if split in splits and not len(splits[split]):
@@ -224,6 +255,6 @@ def _ignored_notes(ignored: Sequence[Path]) -> list[str]:
     what = (
         "1 file that is not an image was"
         if one
-        else f"{len(ignored)} files that are no images were"
+        else f"{len(ignored):,} files that are no images were"
     )
     return [f"{what} ignored ({kinds})"]

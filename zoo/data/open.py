@@ -36,6 +36,8 @@ class DataSettings:
     """Go on without files that cannot be read."""
     allow_leaks: bool = False
     """Go on although the same image is in two splits."""
+    keep_small: bool = False
+    """Go on with classes of too few images to train or to hold one out, as a check of them does."""
 
     @property
     def of_tables(self) -> dict[str, object]:
@@ -72,10 +74,16 @@ def open_dataset(source: Path, settings: DataSettings | None = None, *, seed: in
             seed=seed,
             skip_bad=settings.skip_bad,
             accept_guess=settings.accept_guess,
+            keep_small=settings.keep_small,
         )
     _require_no_columns(source, settings)
     return open_folder(
-        source, val=settings.val, val_split=part, seed=seed, skip_bad=settings.skip_bad
+        source,
+        val=settings.val,
+        val_split=part,
+        seed=seed,
+        skip_bad=settings.skip_bad,
+        keep_small=settings.keep_small,
     )
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from zoo.data.dataset import Dataset, Samples, make_samples, to_rows
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.data.columns import Digests, Text, join_digests, number_digests
+from zoo.data.dataset import Dataset, Samples, to_rows
 from zoo.data.inspection import hash_file
 from zoo.errors import DamagedFileError, DataError
 from zoo.inputs.members import file_of
 from zoo.storage import write_lines
-from zoo.targets import Target
+from zoo.targets import Target, ValueTarget
+
+_BLOCK = 10_000
+"""Lines that are Python's objects at a time."""
+_SHOWN = 10
+"""So many changed files are named; all are counted."""
 
 
 def write_splits(path: Path, dataset: Dataset) -> None:
-    """Write a line for the root, then one a sample: split, file, sha256 and truth."""
+    """Write a line for the root, then one a sample: split, file, sha256, group and truth."""
     write_lines(path, _lines(dataset))
 
 
@@ -56,15 +65,32 @@ def read_splits(path: Path, targets: Sequence[Target]) -> Dataset:
 
 
 def _read_samples(root: Path, rows: Iterator[Any], targets: Sequence[Target]) -> Samples:
-    files, digests = [], []
+    """Gather rows some at a time: a million of them as Python's objects would be gigabytes."""
+    files: list[NDArray[Any]] = []
+    digests: list[Digests] = []
+    groups: list[NDArray[Any]] = []
     cells: dict[str, list[Any]] = {target.name: [] for target in targets}
-    for row in rows:
-        files.append(row["file"])
-        digests.append(row.get("sha256", ""))
+    numbers = {target.name for target in targets if isinstance(target, ValueTarget)}
+    known: dict[str, Any] = {}
+    while block := list(islice(rows, _BLOCK)):
+        files.append(np.array([row["file"] for row in block], dtype=Text))
+        digests.append(number_digests([row.get("sha256", "") for row in block]))
+        groups.append(np.array([row.get("group", "") for row in block], dtype=Text))
         for name, column in cells.items():
-            column.append(row["truth"][name])
-    truths = {target.name: target.encode(cells[target.name]) for target in targets}
-    return make_samples(root, files, truths, digests)
+            said = (row["truth"][name] for row in block)
+            column += said if name in numbers else (_share(cell, known) for cell in said)
+    return Samples(
+        root=root,
+        files=np.concatenate(files),
+        digests=join_digests(digests),
+        truths={target.name: target.encode(cells[target.name]) for target in targets},
+        groups=np.concatenate(groups) if any((part != "").any() for part in groups) else None,
+    )
+
+
+def _share(cell: Any, known: dict[str, Any]) -> Any:
+    """Keep one of all names, and lists and objects of them, that say the same."""
+    return None if cell is None else known.setdefault(repr(cell), cell)
 
 
 def require_unchanged(samples: Samples) -> None:
@@ -75,15 +101,17 @@ def require_unchanged(samples: Samples) -> None:
     Raises:
         DataError: Some are gone or differ; up to ten are named.
     """
-    problems = []
-    for index, digest in enumerate(samples.digests):
-        path = samples.path(index)
-        if problem := _find_change(path, digest):
-            problems.append(f"  {path}: {problem}")
+    problems, count = [], 0
+    # Of many rows of one file, the first is looked at.
+    for row in np.sort(np.unique(samples.files, return_index=True)[1]):
+        path = samples.path(row)
+        if problem := _find_change(path, samples.digests[row]):
+            count += 1
+            problems += [f"  {path}: {problem}"] if count <= _SHOWN else []
     if problems:
-        more = f"\n  … and {len(problems) - 10} more" if len(problems) > 10 else ""
+        more = f"\n  … and {count - _SHOWN} more" if count > _SHOWN else ""
         raise DataError(
-            "the data is not what the run was made with:\n" + "\n".join(problems[:10]) + more,
+            "the data is not what the run was made with:\n" + "\n".join(problems) + more,
             hint="put the files back, or name labelled data to measure on",
         )
 

@@ -29,6 +29,8 @@ def split_samples(
     part: float,
     seed: int,
     groups: NDArray[Any] | None = None,
+    *,
+    keep_small: bool = False,
 ) -> tuple[Samples, Samples]:
     """Hold samples out; see `choose_held_out`.
 
@@ -37,7 +39,9 @@ def split_samples(
     """
     contents = hash_contents(samples.files, samples.digests, seed)
     truth = samples.truths[targets[0].name]
-    held_out = choose_held_out(contents, targets[0], truth, part, seed, groups)
+    held_out = choose_held_out(
+        contents, targets[0], truth, part, seed, groups, keep_small=keep_small
+    )
     return samples.select(np.flatnonzero(~held_out)), samples.select(np.flatnonzero(held_out))
 
 
@@ -48,6 +52,8 @@ def choose_held_out(
     part: float,
     seed: int,
     groups: NDArray[Any] | None = None,
+    *,
+    keep_small: bool = False,
 ) -> NDArray[np.bool_]:
     """Hold out `part` of each class, label or quantile of a target.
 
@@ -63,6 +69,7 @@ def choose_held_out(
         part: Of the rows, in (0, 1).
         seed: Chooses another part.
         groups: [N] names; rows of one name stay on one side, and an empty name is no group.
+        keep_small: Leave classes with one image in training instead of refusing them.
 
     Returns:
         Which rows are held out; [N].
@@ -74,15 +81,38 @@ def choose_held_out(
     unit_of = _find_units(contents, groups, seed)
     plan = make_plan(unit_of, *_find_strata(target, truth, part))
     grouped = groups is not None
-    _require_two_units(target, plan, grouped=grouped)
+    if not keep_small:
+        _require_two_units(target, plan, grouped=grouped)
     most = _most(target, part, grouped=grouped)
     held = hold_out(plan, part, most=most, guarded=target.kind != "value")
-    if not held.any():
+    if not held.any() and not keep_small:
         raise _no_group_to_spare()
     return held[unit_of]
 
 
-def hash_contents(files: NDArray[Any], digests: NDArray[Any], seed: int) -> NDArray[np.uint64]:
+def find_units(samples: Samples, seed: int) -> NDArray[np.int64]:
+    """Number what has to stay together, equal images and groups, in an order of the seed; [N]."""
+    contents = hash_contents(samples.files, samples.digests, seed)
+    return _find_units(contents, samples.groups, seed)
+
+
+def find_strata(target: Target, truth: Truth, part: float) -> NDArray[np.int64]:
+    """Number the class, the rarest label or the quantile of each row; [N].
+
+    Args:
+        target: Decides what a stratum is.
+        truth: [N, …]; what is known of it.
+        part: Of the rows that will be chosen, in (0, 1).
+    """
+    rows, strata = _find_strata(target, truth, part)
+    # Of a row of several labels, what is written last stays: the rarest.
+    order = np.argsort(-np.bincount(strata)[strata], kind="stable")
+    found = np.empty(len(truth), dtype=np.int64)
+    found[rows[order]] = strata[order]
+    return found
+
+
+def hash_contents(files: NDArray[Any], digests: Iterable[str], seed: int) -> NDArray[np.uint64]:
     """Hash the seed with each file's digest, or with its name where there is none; [N]."""
     contents = zip(digests, files, strict=True)
     return _hashes((digest or file for digest, file in contents), seed, len(files))

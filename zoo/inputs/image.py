@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F
 
 from zoo.inputs.contract import Preprocess
 from zoo.inputs.decode import (
@@ -19,6 +17,7 @@ from zoo.inputs.decode import (
     read_image,
     read_size,
 )
+from zoo.inputs.transfer import send
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -52,17 +51,33 @@ def preprocess(
     Returns:
         [3, contract.size, contract.size], normalised.
     """
+    return normalize(resize_and_crop(image, contract, dtype=dtype), contract)
+
+
+def resize_and_crop(
+    image: Tensor, contract: Preprocess, *, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Apply the contract to one image up to its normalisation; nothing is rounded.
+
+    Returns:
+        [3, contract.size, contract.size], about [0, 255].
+    """
+    # Imported when an image is resized: torchvision brings torch's compiler, for one operator.
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2 import functional as F
+
     resized = F.resize(
         image.to(dtype),
         [contract.resize] * (2 if contract.crop_mode == "squash" else 1),
         InterpolationMode(contract.interpolation),
         antialias=True,
     )
-    return normalize(F.center_crop(resized, [contract.size, contract.size]), contract)
+    cropped: Tensor = F.center_crop(resized, [contract.size, contract.size])
+    return cropped
 
 
 def normalize(pixels: Tensor, contract: Preprocess) -> Tensor:
     """Scale float pixels [..., 3, height, width] from [0, 255] and normalise them."""
-    mean = torch.tensor(contract.mean, device=pixels.device).view(3, 1, 1)
-    std = torch.tensor(contract.std, device=pixels.device).view(3, 1, 1)
+    table = send(torch.tensor([contract.mean, contract.std]), pixels.device)
+    mean, std = table[..., None, None].unbind()
     return (pixels / 255.0 - mean) / std

@@ -28,7 +28,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBackbone:
     """What a name turned out to mean."""
 
     backbone: Backbone

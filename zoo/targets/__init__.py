@@ -1,6 +1,11 @@
 """What is to be learnt of a sample: how truths are written, scored, lowered and answered."""
 
-from zoo.targets.calibration import Calibration, fit_temperature, tune_thresholds
+from zoo.targets.calibration import (
+    Calibration,
+    doubt_temperature,
+    fit_temperature,
+    tune_thresholds,
+)
 from zoo.targets.class_metrics import ClassMetrics, ClassScore
 from zoo.targets.classes import ClassAnswer, ClassTarget
 from zoo.targets.joint import JointMetrics, Metrics, describe_scores, score_all
@@ -8,7 +13,7 @@ from zoo.targets.kinds import KINDS, Answer, Target, TargetMetrics
 from zoo.targets.label_metrics import LabelScore, LabelsMetrics
 from zoo.targets.labels import LabelsAnswer, LabelsTarget
 from zoo.targets.losses import LOSSES, TargetLoss, is_known
-from zoo.targets.scoring import Headline
+from zoo.targets.scoring import Headline, say_figure
 from zoo.targets.value_metrics import ValueMetrics, ValueScore
 from zoo.targets.values import ValueAnswer, ValueTarget
 from zoo.targets.weighting import UncertaintyWeights, balanced_class_weights
@@ -39,8 +44,10 @@ __all__ = [
     "ValueTarget",
     "balanced_class_weights",
     "describe_scores",
+    "doubt_temperature",
     "fit_temperature",
     "is_known",
+    "say_figure",
     "score_all",
     "tune_thresholds",
 ]

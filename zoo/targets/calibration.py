@@ -18,7 +18,9 @@ from zoo.targets.labels import DEFAULT_THRESHOLD, LabelsTarget
 from zoo.targets.scoring import MISSING, STRICT, Figure, keep_present
 
 COLDEST, HOTTEST = 0.1, 100.0
-"""Temperatures are kept between these: a validation set without one mistake asks for zero."""
+"""Temperatures are kept between these."""
+_ENOUGH_MISTAKES = 5
+"""Fewer leave the temperature's relative standard error, about one over their root, at a half."""
 _MAX_STEPS = 100
 _CONVERGED = 1e-7
 """Relative step of the inverse temperature at which its search ends."""
@@ -49,6 +51,11 @@ def fit_temperature(
 ) -> Calibration:
     """Find the temperature at which validation data has the lowest log loss (arXiv:1706.04599).
 
+    Half a sample more is right, and half a one is mistaken for the likeliest other answer, as
+    Jeffreys' prior has it: of data without a mistake, N samples that are all alike end at a
+    confidence of (N + 1/2) / (N + 1). Without, the loss would fall until certainty, and its
+    minimum would say nothing but where the search ended (Platt, 1999, smooths so, too).
+
     Args:
         target: Whose outputs they are; labels share one temperature.
         outputs: Logits [N, C], nats.
@@ -58,7 +65,7 @@ def fit_temperature(
     choices, chosen = _as_choices(target, logits, known)
     error = class_calibration_error if target.kind == "class" else labels_calibration_error
     before = _log_loss(choices, chosen)
-    temperature = 1 / _inverse_temperature(choices, chosen)
+    temperature = 1 / _inverse_temperature(choices, _aims(choices, chosen))
     after = _log_loss(choices / temperature, chosen)
     # Not so where there is nothing to learn from: no row, equal logits, or NaN among them.
     if not after < before:
@@ -70,6 +77,28 @@ def fit_temperature(
         error_before=error(logits, known),
         error_after=error(logits / temperature, known),
         num_samples=len(known),
+    )
+
+
+def doubt_temperature(
+    target: ClassTarget | LabelsTarget, outputs: Tensor, truth: Tensor
+) -> str | None:
+    """Say so where validation data has too few mistakes for a temperature to rest on.
+
+    Args:
+        target: Whose outputs they are.
+        outputs: Logits [N, C].
+        truth: In the target's encoding.
+    """
+    choices, chosen = _as_choices(target, *keep_present(target, outputs, truth))
+    mistakes = int((choices.argmax(dim=1) != chosen).sum()) if len(chosen) else 0
+    if mistakes >= _ENOUGH_MISTAKES or not len(chosen):
+        return None
+    what = "images" if target.kind == "class" else "answers"
+    verb = "is" if mistakes == 1 else "are"
+    return (
+        f"{target.name}: {mistakes} of {len(chosen)} validation {what} {verb} mistaken, too few to "
+        "say how sure the network may be; its temperature is a guess on the careful side"
     )
 
 
@@ -103,7 +132,16 @@ def _log_loss(logits: Tensor, labels: Tensor) -> float:
     return F.cross_entropy(logits, labels).item()
 
 
-def _inverse_temperature(logits: Tensor, labels: Tensor) -> float:
+def _aims(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logit that each row is to have: its truth's, and a little of its likeliest rival's."""
+    if not len(labels):
+        return logits.new_zeros(0)
+    own = logits.gather(1, labels[:, None])[:, 0]
+    rival = logits.scatter(1, labels[:, None], -math.inf).amax(dim=1)
+    return own + (rival - own) / (2 * (len(labels) + 1))
+
+
+def _inverse_temperature(logits: Tensor, aims: Tensor) -> float:
     """Minimise the log loss, which is convex in the inverse temperature.
 
     Newton's method; where a step leaves the interval that holds the minimum, halve that.
@@ -111,7 +149,7 @@ def _inverse_temperature(logits: Tensor, labels: Tensor) -> float:
     low, high = 1 / HOTTEST, 1 / COLDEST
     at = 1.0
     for _ in range(_MAX_STEPS):
-        slope, curvature = _derivatives(logits, labels, at)
+        slope, curvature = _derivatives(logits, aims, at)
         low, high = (at, high) if slope < 0 else (low, at)
         step = at - slope / curvature if curvature > 0 else math.nan
         step = min(max(step, 1 / HOTTEST), 1 / COLDEST)
@@ -123,11 +161,11 @@ def _inverse_temperature(logits: Tensor, labels: Tensor) -> float:
     return at
 
 
-def _derivatives(logits: Tensor, labels: Tensor, at: float) -> tuple[float, float]:
+def _derivatives(logits: Tensor, aims: Tensor, at: float) -> tuple[float, float]:
     """First and second derivative of the mean log loss by the inverse temperature."""
     probabilities = (at * logits).softmax(dim=1)
     expected = (probabilities * logits).sum(dim=1, keepdim=True)
-    slope = (expected - logits.gather(1, labels[:, None])).mean()
+    slope = (expected[:, 0] - aims).mean()
     curvature = (probabilities * (logits - expected).square()).sum(dim=1).mean()
     return slope.item(), curvature.item()
 

@@ -9,10 +9,6 @@ from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_calibration_error,
-    multiclass_confusion_matrix,
-)
 
 from zoo.targets.scoring import CALIBRATION_BINS, STRICT, Figure, Headline, Rates
 
@@ -63,6 +59,9 @@ class ClassMetrics:
 
 def score_classes(logits: Tensor, labels: Tensor, names: Sequence[str]) -> ClassMetrics:
     """Score logits [N, C] against int64 labels [N], none missing."""
+    # Imported when something is scored: torchmetrics brings scipy, matplotlib and transformers.
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     count = len(names)
     confusion = multiclass_confusion_matrix(logits, labels, num_classes=count)
     hits, guessed, support = confusion.diag(), confusion.sum(dim=0), confusion.sum(dim=1)
@@ -71,7 +70,7 @@ def score_classes(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Class
     return ClassMetrics(
         num_samples=len(labels),
         loss=F.cross_entropy(logits, labels).item(),
-        top1=(hits.sum() / support.sum()).item(),
+        top1=(hits.sum().double() / support.sum()).item(),
         top5=(best == labels[:, None]).any(dim=1).double().mean().item(),
         macro_f1=rates.macro_f1,
         calibration_error=class_calibration_error(logits, labels),
@@ -87,6 +86,8 @@ def score_classes(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Class
 
 def class_calibration_error(logits: Tensor, labels: Tensor) -> float:
     """Mean distance between confidence and top-1 over bins of confidence; NaN without rows."""
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
     if not logits.isfinite().all():
         return math.nan
     # Given logits that all lie in [0, 1], torchmetrics would take them for probabilities.

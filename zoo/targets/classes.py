@@ -63,9 +63,9 @@ class ClassTarget:
         """
         found = sorted(set(_read(name, cells)) - {""})
         if len(found) < 2:
+            what = f"one class, {found[0]!r}" if found else "no class"
             raise DataError(
-                f"target {name!r} has {len(found)} classes among {len(cells)} cells; "
-                "learning to tell them apart takes two",
+                f"target {name!r} has {what}; learning to tell classes apart takes two",
                 hint="choose another column, or add samples of another class",
             )
         return cls(name=name, classes=tuple(found))

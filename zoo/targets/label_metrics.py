@@ -10,10 +10,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    binary_average_precision,
-    binary_calibration_error,
-)
 
 from zoo.targets.scoring import CALIBRATION_BINS, MISSING, STRICT, Figure, Headline, Rates
 
@@ -107,6 +103,9 @@ def score_labels(
 
 def labels_calibration_error(logits: Tensor, marks: Tensor) -> float:
     """Mean distance between probability and frequency over bins; NaN without known cells."""
+    # Imported when something is scored: torchmetrics brings scipy, matplotlib and transformers.
+    from torchmetrics.functional.classification import binary_calibration_error
+
     known = marks != MISSING
     if not logits[known].isfinite().all():
         return math.nan
@@ -117,6 +116,8 @@ def labels_calibration_error(logits: Tensor, marks: Tensor) -> float:
 
 def _average_precisions(probabilities: Tensor, marks: Tensor) -> list[float]:
     """Average precision of each label, NaN for those without a positive."""
+    from torchmetrics.functional.classification import binary_average_precision
+
     areas = []
     for scores, truth in zip(probabilities.unbind(dim=1), marks.unbind(dim=1), strict=True):
         known = truth != MISSING

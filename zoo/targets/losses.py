@@ -8,11 +8,10 @@ how a batch is spread over processes or micro-batches.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import RecipeError
 from zoo.recipes import LossName, TargetKind
@@ -20,33 +19,61 @@ from zoo.targets.kinds import Target
 from zoo.targets.values import ValueTarget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TargetLoss:
-    """The loss of one target, computed in float32."""
+class TargetLoss(nn.Module):
+    """The loss of one target, computed in float32; its figures move to a device with it."""
 
-    target: Target
-    name: LossName
-    """One of those in `LOSSES` for the target's kind."""
-    weight: float = 1.0
-    """Factor of all terms, beside other targets' losses; at least 0."""
-    smoothing: float = 0.0
-    """Part of each truth that is spread over all classes (arXiv:1512.00567); labels move by
-    half of it towards 0.5."""
-    focal_gamma: float = 2.0
-    """How strongly focal loss turns to what is difficult (arXiv:1708.02002); 0 not at all."""
-    huber_delta: float = 1.0
-    """Where Huber loss turns from square to line, standard deviations of the value."""
-    class_weights: Tensor | None = None
-    """Float32 [C]: what a row of each class counts; of labels, what a positive counts beside a
-    negative."""
+    class_weights: Tensor | None
+    std: Tensor | None
 
-    def __post_init__(self) -> None:
-        if self.name not in (known := LOSSES[self.target.kind]):
+    def __init__(
+        self,
+        *,
+        target: Target,
+        name: LossName,
+        weight: float = 1.0,
+        smoothing: float = 0.0,
+        focal_gamma: float = 2.0,
+        huber_delta: float = 1.0,
+        class_weights: Tensor | None = None,
+    ) -> None:
+        """Choose a loss.
+
+        Args:
+            target: What is learnt.
+            name: One of those in `LOSSES` for the target's kind.
+            weight: Factor of all terms, beside other targets' losses; at least 0.
+            smoothing: Part of each truth that is spread over all classes (arXiv:1512.00567);
+                labels move by half of it towards 0.5.
+            focal_gamma: How strongly focal loss turns to what is difficult (arXiv:1708.02002);
+                0 not at all.
+            huber_delta: Where Huber loss turns from square to line, standard deviations of the
+                value.
+            class_weights: Float32 [C]: what a row of each class counts; of labels, what a
+                positive counts beside a negative.
+
+        Raises:
+            RecipeError: The loss does not fit the kind of the target.
+        """
+        super().__init__()
+        if name not in (known := LOSSES[target.kind]):
             raise RecipeError(
-                f"loss {self.name!r} does not fit target {self.target.name!r}, "
-                f"which is of kind {self.target.kind!r}",
+                f"loss {name!r} does not fit target {target.name!r}, "
+                f"which is of kind {target.kind!r}",
                 hint=f"choose {' or '.join(known)}",
             )
+        self.target = target
+        self.name = name
+        self.weight = weight
+        self.smoothing = smoothing
+        self.focal_gamma = focal_gamma
+        self.huber_delta = huber_delta
+        std = (
+            torch.tensor(target.std, dtype=torch.float32)
+            if isinstance(target, ValueTarget)
+            else None
+        )
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.register_buffer("std", std, persistent=False)
 
     def terms(self, outputs: Tensor, truth: Tensor) -> Tensor:
         """Weighted losses of the rows, float32 [B]; 0 without a gradient where missing.
@@ -71,8 +98,7 @@ class TargetLoss:
         """
         known = is_known(truth)
         if self.target.kind == "class" and self.class_weights is not None:
-            of_class = self.class_weights.to(truth.device, torch.float32)
-            return torch.where(known, of_class[truth.clamp_min(0)], 0.0)
+            return torch.where(known, self.class_weights[truth.clamp_min(0)], 0.0)
         return _over_cells(known.float())
 
 
@@ -86,9 +112,12 @@ def _over_cells(cells: Tensor) -> Tensor:
 
 
 def _cross_entropy(loss: TargetLoss, logits: Tensor, labels: Tensor) -> Tensor:
-    weights = _class_weights(loss, logits)
     return F.cross_entropy(
-        logits, labels, weight=weights, reduction="none", label_smoothing=loss.smoothing
+        logits,
+        labels,
+        weight=loss.class_weights,
+        reduction="none",
+        label_smoothing=loss.smoothing,
     )
 
 
@@ -99,9 +128,8 @@ def _focal_classes(loss: TargetLoss, logits: Tensor, labels: Tensor) -> Tensor:
 
 def _bce(loss: TargetLoss, logits: Tensor, marks: Tensor) -> Tensor:
     smoothed = marks.float() * (1 - loss.smoothing) + loss.smoothing / 2
-    weights = _class_weights(loss, logits)
     return F.binary_cross_entropy_with_logits(
-        logits, smoothed, pos_weight=weights, reduction="none"
+        logits, smoothed, pos_weight=loss.class_weights, reduction="none"
     )
 
 
@@ -131,12 +159,8 @@ def _huber(loss: TargetLoss, outputs: Tensor, truth: Tensor) -> Tensor:
 
 def _deviations(loss: TargetLoss, outputs: Tensor, truth: Tensor) -> Tensor:
     """Errors in standard deviations, so that no unit outweighs another."""
-    assert isinstance(loss.target, ValueTarget)
-    return (outputs - truth.float()) / outputs.new_tensor(loss.target.std)
-
-
-def _class_weights(loss: TargetLoss, logits: Tensor) -> Tensor | None:
-    return None if loss.class_weights is None else loss.class_weights.to(logits)
+    assert loss.std is not None
+    return (outputs - truth.float()) / loss.std
 
 
 _Loss = Callable[[TargetLoss, Tensor, Tensor], Tensor]

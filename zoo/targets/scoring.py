@@ -21,6 +21,9 @@ MISSING = -1
 CALIBRATION_BINS = 15
 """Equal bins of probability that calibration errors are measured over."""
 
+_HUGE = 1e6
+"""From where a figure is written with a power of ten."""
+
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -30,6 +33,12 @@ def _read_figure(value: object) -> object:
 
 Figure = Annotated[float, BeforeValidator(_read_figure)]
 """A number that is NaN where it is not defined; JSON knows no NaN, and says null."""
+
+
+def say_figure(value: float) -> str:
+    """Write a loss or a score in a few characters, however large it is."""
+    huge = math.isfinite(value) and abs(value) >= _HUGE
+    return f"{value:.1e}".replace("e+", "e") if huge else f"{value:.3f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class Headline:
     higher_is_better: bool
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value:.3f}"
+        return f"{self.name} {say_figure(self.value)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from zoo.backbones.statistics import running_statistics
+from zoo.training.shares import local, spread
 
 
 class Average:
@@ -28,6 +30,11 @@ class Average:
         self._moving: dict[str, Tensor] = {}
         self._averages: dict[str, Tensor] = {}
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The averages themselves; none before the first update."""
+        return [*self._averages.values()]
+
     @torch.no_grad()
     def update(self) -> None:
         """Take in the network after a step."""
@@ -37,7 +44,9 @@ class Average:
         else:
             kept = min(self.decay, (1 + self.updates) / (10 + self.updates))
             average = get_ema_multi_avg_fn(kept)
-            average([*self._averages.values()], [*self._moving.values()], self.updates)
+            # Lists of shares: torch takes none of spread tensors and others together.
+            averages, moving = map(_shares, (self._averages, self._moving))
+            average(averages, moving, self.updates)
         self.updates += 1
 
     @contextmanager
@@ -68,8 +77,7 @@ class Average:
         self.updates = state["updates"]
         self._moving = {name: tensors[name] for name in state["averages"]}
         self._averages = {
-            name: value.to(self._moving[name].device, copy=True)
-            for name, value in state["averages"].items()
+            name: spread(value, self._moving[name]) for name, value in state["averages"].items()
         }
 
 
@@ -84,9 +92,13 @@ def _moving_tensors(network: nn.Module) -> dict[str, Tensor]:
     tensors = _named_tensors(network)
     names = [name for name, value in network.named_parameters() if value.requires_grad]
     for path, module in network.named_modules():
-        if isinstance(module, _BatchNorm) and module.training and module.track_running_stats:
-            names += [f"{path}.{name}".lstrip(".") for name in ("running_mean", "running_var")]
+        if module.training:
+            names += [f"{path}.{name}".lstrip(".") for name, _ in running_statistics(module)]
     return {name: tensors[name] for name in names}
+
+
+def _shares(tensors: dict[str, Tensor]) -> list[Tensor]:
+    return [local(value) for value in tensors.values()]
 
 
 @torch.no_grad()

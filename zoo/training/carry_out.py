@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from zoo.backbones.network import Network, build_network
-from zoo.errors import RunInterruptedError
+from zoo.errors import DivergedError, RunError, RunInterruptedError, StorageError, ZooError
 from zoo.hardware import keep_freed_memory, repeatable
 from zoo.model import ModelConfig, widths_of
 from zoo.progress import Progress
-from zoo.run import Run
+from zoo.run import Run, RunFailure, now
 from zoo.targets import ValueTarget
 from zoo.training.context import Training
 from zoo.training.finish import finish
@@ -56,7 +59,7 @@ def carry_out(
     """
     if plan.device.type == "cpu":
         keep_freed_memory()
-    with repeatable(strict=plan.deterministic):
+    with _recorded(run, processes), repeatable(strict=plan.deterministic):
         with stop_on_signals() as stop:
             training = Training(
                 run=run,
@@ -67,14 +70,36 @@ def carry_out(
                 progress=progress,
                 stop=stop,
             )
-            try:
-                run_phases(training)
-            except RunInterruptedError:
-                if processes.writes:
-                    run.update(status="interrupted")
-                raise
+            run_phases(training)
         finish(training)
     return run
+
+
+@contextmanager
+def _recorded(run: Run, processes: Processes) -> Iterator[None]:
+    """Write into the record how a run ended early; whoever cannot write has told why."""
+    ended: dict[str, Any] = {}
+    try:
+        yield
+    except (RunInterruptedError, KeyboardInterrupt):
+        ended = {"status": "interrupted"}
+        raise
+    except Exception as error:
+        repeats = isinstance(error, DivergedError)
+        failure = RunFailure(problem=_line_of(error), time=now(), repeats=repeats)
+        ended = {"status": "failed", "failure": failure}
+        raise
+    finally:
+        if ended and processes.writes:
+            with suppress(RunError, StorageError):
+                run.update(**ended)
+
+
+def _line_of(error: Exception) -> str:
+    """Say in a line what stopped a run."""
+    if isinstance(error, ZooError):
+        return error.problem.partition("\n")[0]
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _config_of(plan: Plan) -> ModelConfig:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from torch import Tensor
 
 from zoo.backbones.network import trained_stages
-from zoo.data.pixels import open_pixels
-from zoo.progress import Progress
 from zoo.recipes import DescendPhase
 from zoo.seeds import derive_seed
-from zoo.targets import ClassTarget, describe_scores
+from zoo.targets import describe_scores, say_figure
 from zoo.training.augment import Place
 from zoo.training.averaging import Average
-from zoo.training.batches import balanced_chances, count_steps, order_epoch
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.context import Training
-from zoo.training.images import TrainingImages
-from zoo.training.interruption import Interruptible
+from zoo.training.course import Course
 from zoo.training.lora import add_lora, merge_lora
 from zoo.training.optimizers import build_optimizer
 from zoo.training.parameters import select_parameters
 from zoo.training.patience import Best
+from zoo.training.room import kept_bytes, note_on_room, room_of, told_of_room
 from zoo.training.schedules import set_learning_rates
+from zoo.training.shares import load_optimizer
 from zoo.training.step import Stepper
 from zoo.training.summary import render_summary, summarise
 from zoo.training.watch import LossWatch
@@ -48,6 +45,7 @@ class Descent:
         self.index = index
         self.phase = phase
         self.seed = derive_seed(self.plan.seed, "phase", index)
+        self.course = Course(training, phase, self.seed)
         self.step = 0
         self.trained = trained_stages(phase, training.network.backbone)
         self.score = ""
@@ -58,38 +56,32 @@ class Descent:
         """What the timing calls this phase."""
         return f"descend {self.index}"
 
-    @cached_property
-    def step_size(self) -> int:
-        """Samples a step, over all processes."""
-        recipe = self.plan.recipe
-        return recipe.batch_size * recipe.accumulate * self.training.processes.count
-
-    @cached_property
-    def steps_per_epoch(self) -> int:
-        """Steps of a whole epoch."""
-        return count_steps(len(self.plan.dataset.train), self.step_size, keep_last=self._keeps_last)
-
-    @cached_property
-    def total_steps(self) -> int:
-        """Steps of the phase."""
-        steps = self.steps_per_epoch * self.phase.epochs
-        return min(steps, self.phase.max_steps or steps)
-
     def execute(self, start: Checkpoint | None) -> None:
         """Take all steps that `start` has not taken.
 
         Raises:
             RunInterruptedError: A signal came; the checkpoint is written.
-            RecipeError: The loss or a weight is not finite, or a batch does not fit into memory.
+            DivergedError: A loss or a weight is not finite.
+            RecipeError: A batch, or what is kept from step to step, does not fit into memory.
         """
-        self._arrange(start)
-        self._announce()
-        for epoch in range(self.step // self.steps_per_epoch, self.phase.epochs):
-            if self.step >= self.total_steps or self.best.is_over:
+        # Of this no part depends on the batch: there would be nothing gained by halving it.
+        with told_of_room(
+            f"weights, gradients and what {self.phase.optimizer} keeps of them",
+            "a smaller --batch-size hardly changes that: train fewer stages, take --optimizer "
+            "sgd, which keeps less, or spread them over several processes with --shard",
+        ):
+            self._arrange(start)
+            self._announce()
+            with closing(self.course.images):
+                self._go_through_epochs()
+            self._settle()
+
+    def _go_through_epochs(self) -> None:
+        for epoch in range(self.step // self.course.steps_per_epoch, self.phase.epochs):
+            if self.step >= self.course.total_steps or self.best.is_over:
                 break
             self._train(epoch)
             self._end(epoch)
-        self._settle()
 
     def _arrange(self, start: Checkpoint | None) -> None:
         """Freeze, add what trains, and take the state of a checkpoint."""
@@ -106,8 +98,10 @@ class Descent:
         resumed = start is not None and start.phase_state is not None
         if start is not None and resumed:
             self.training.continue_from(start)
-        network.place(self.plan.device)
+        self._note_room()
+        self.training.place()
         self.stepper = Stepper(self.training, self.seed)
+        network = self.training.network  # which may be spread over processes now
         self.optimizer = build_optimizer(
             network, phase, self.trained, tuple(self.stepper.objective.parameters())
         )
@@ -119,47 +113,55 @@ class Descent:
 
     def _load(self, start: Checkpoint, state: dict[str, Any]) -> None:
         self.step = start.step
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.stepper.load_state_dict(state["stepper"])
         self.best.load_state_dict(state["best"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.watch.continue_from(
-            start.epoch_loss, start.step % self.steps_per_epoch, reached=start.step
+            start.epoch_loss, start.step % self.course.steps_per_epoch, reached=start.step
         )
+
+    def _note_room(self) -> None:
+        """Say so where what is about to train does not fit."""
+        shares = self.training.processes.count if self.plan.sharded else 1
+        needed, room = kept_bytes(self.training.network), room_of(self.plan.device)
+        if note := note_on_room(needed, room, shares=shares):
+            self.training.progress.note(note)
 
     def _announce(self) -> None:
         """Say what is about to train, stage by stage."""
-        phase, note = self.phase, self.training.progress.note
+        phase, note, steps = self.phase, self.training.progress.note, self.course.total_steps
+        images = min(self.course.step_size, len(self.plan.dataset.train))
         self.training.network.train()
         note(
             f"phase {self.index + 1} of {len(self.plan.recipe.phases)}: {phase.optimizer}, "
-            f"{phase.schedule} schedule, {self.total_steps} step"
-            f"{'s' if self.total_steps > 1 else ''} of "
-            f"{min(self.step_size, len(self.plan.dataset.train))} images"
+            f"{phase.schedule} schedule, {steps} step{'s' if steps > 1 else ''} of "
+            f"{images} image{'s' if images > 1 else ''}"
         )
-        lines = render_summary(summarise(self.training.network, self.optimizer))
+        if self.step:
+            note(f"resuming after step {self.step}")
+        head, *lines = render_summary(summarise(self.training.network, self.optimizer))
         # Of a later phase, what is not as it was in the one before.
-        for line in lines:
-            if line not in self.training.announced:
-                note(f"  {line}")
+        changed = [line for line in lines if line not in self.training.announced]
+        for line in (head, *changed) if changed else ():
+            note(f"  {line}")
         self.training.announced = lines
 
     def _train(self, epoch: int) -> None:
         """Take the steps of an epoch that are still to be taken."""
-        begun = epoch * self.steps_per_epoch
-        end = min(begun + self.steps_per_epoch, self.total_steps)
-        steps = self._order(epoch)[self.step - begun : end - begun]
-        mine = [self.stepper.share_of(step) for step in steps]
-        loader = self._images.load(mine, workers=self.plan.workers)
+        steps, end = self.course.left_of(epoch, self.step), self.course.end_of(epoch)
+        mine = map(self.stepper.share_of, steps)
+        workers = self.plan.workers if len(steps) > 1 else 0
+        loader = self.course.images.load(mine, workers=workers)
         progress = self.training.progress
-        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", sum(map(len, steps)))
+        progress.start(f"epoch {epoch + 1}/{self.phase.epochs}", steps.num_samples)
         self.training.network.train()
         figures = ""
         for step, images in zip(steps, loader, strict=True):
             self._descend(step, images)
             if self.step % _LOOK_EVERY == 0 or self._is_asked_alone:
-                figures = f"loss {self.watch.look(self.step):.3f}{self.score}"
+                figures = f"loss {say_figure(self.watch.look(self.step))}{self.score}"
                 if self.step < end and self._is_time_to_save:
                     self._save()
             progress.advance(len(step), figures)
@@ -167,8 +169,8 @@ class Descent:
 
     def _descend(self, step: list[Place], images: Sequence[Tensor] | Tensor) -> None:
         """Take one step."""
-        set_learning_rates(self.optimizer, self.phase, self.step, self.total_steps)
-        loss = self.stepper.backward(self.step, step, images, self._images)
+        set_learning_rates(self.optimizer, self.phase, self.step, self.course.total_steps)
+        loss = self.stepper.backward(self.step, step, images, self.course.images)
         self.stepper.clip(self.phase.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -193,7 +195,8 @@ class Descent:
         train_loss = self.watch.look(self.step)
         self.watch.begin_epoch()
         with self._averaged():
-            metrics = self.training.validate()
+            metrics = self.training.validate(last=self._may_end_after(epoch))
+            self.watch.require_finite_validation(metrics.loss, epoch + 1)
             self.best.consider(metrics.loss, epoch + 1, self.training.network)
         self.score = f", {describe_scores(metrics)}"
         self.training.lap(self.name)
@@ -209,10 +212,27 @@ class Descent:
             }
         )
         self.training.progress.note(
-            f"epoch {epoch + 1}/{self.phase.epochs}: train loss {train_loss:.3f}, "
-            f"validation loss {metrics.loss:.3f}{self.score}"
+            f"epoch {epoch + 1}/{self.phase.epochs}: train loss {say_figure(train_loss)}, "
+            f"validation loss {say_figure(metrics.loss)}{self.score}{self._cut_short}"
         )
         self._save()
+
+    @property
+    def _cut_short(self) -> str:
+        """Say where another limit than the number of epochs ends the phase."""
+        left_over = self.step < self.course.steps_per_epoch * self.phase.epochs
+        if self.step < self.course.total_steps or not left_over:
+            return ""
+        return f"; --max-steps {self.phase.max_steps} ends the phase here"
+
+    def _may_end_after(self, epoch: int) -> bool:
+        """Tell whether the run can be left with the network as an epoch's end finds it.
+
+        Where patience ends it earlier, an epoch before was better.
+        """
+        is_last_phase = self.index + 1 == len(self.plan.recipe.phases)
+        at_end = epoch + 1 == self.phase.epochs or self.step >= self.course.total_steps
+        return is_last_phase and at_end
 
     def _settle(self) -> None:
         """Leave the network as it is to be kept: averaged or best weights, one body."""
@@ -220,6 +240,7 @@ class Descent:
             self.average.put()
         if note := self.best.restore(self.training.network):
             self.training.progress.note(note)
+        self.training.reunite()
         if self.phase.lora is not None:
             merge_lora(self.training.network.body)
 
@@ -231,7 +252,8 @@ class Descent:
 
     def _save(self) -> None:
         """Write a checkpoint; leave if a signal asked for it."""
-        self.watch.require_finite(self.training.network, self.step)
+        averages = self.average.tensors if self.average is not None else ()
+        self.watch.require_finite(self.training.network, self.step, averages)
         self.training.lap(self.name)
         state = {
             "optimizer": self.optimizer.state_dict(),
@@ -246,38 +268,3 @@ class Descent:
         self.watch.saved(self.step)
         self.last_saved = time.perf_counter()
         self.training.stop_if_asked()
-
-    @cached_property
-    def _images(self) -> TrainingImages:
-        """The training images, decoded once where there is room for them."""
-        plan, train = self.plan, self.plan.dataset.train
-        progress: Progress = self.training.progress
-        if self.training.processes.count == 1:
-            progress = Interruptible(progress, self.training.stop_if_asked)
-        pixels = open_pixels(
-            train.files, plan.pixel_side, root=train.root, cache=plan.cache, progress=progress
-        )
-        augment, contract = plan.recipe.augment, plan.train_preprocess
-        return TrainingImages(pixels, augment, contract, self.seed, plan.device)
-
-    @property
-    def _keeps_last(self) -> bool:
-        return self.plan.recipe.last_batch == "keep"
-
-    def _order(self, epoch: int) -> list[list[Place]]:
-        return order_epoch(
-            len(self.plan.dataset.train),
-            self.step_size,
-            seed=self.seed,
-            epoch=epoch,
-            keep_last=self._keeps_last,
-            chances=self._chances,
-        )
-
-    @cached_property
-    def _chances(self) -> Tensor | None:
-        """How often each sample is drawn, where classes are to be balanced."""
-        if self.plan.recipe.sampling == "shuffled":
-            return None
-        target = next(t for t in self.plan.dataset.targets if isinstance(t, ClassTarget))
-        return balanced_chances(self.plan.dataset.train.truths[target.name], target.num_outputs)

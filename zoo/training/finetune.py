@@ -8,12 +8,15 @@ from pathlib import Path
 import torch
 
 from zoo.backbones.sources import fetch_weights
+from zoo.data.apart import require_apart
 from zoo.errors import RecipeError
 from zoo.hardware import resolve_workers
 from zoo.progress import Progress, Silence
 from zoo.registry import Lock, Registry, load_registry
 from zoo.run import DataRecord, Run, RunRecord, create_run, now, require_free
 from zoo.training.carry_out import build_planned, carry_out
+from zoo.training.compiling import require_compiler
+from zoo.training.fits import require_images_for_all
 from zoo.training.plan import Plan, Settings
 from zoo.training.prepare import default_name, prepare
 from zoo.training.processes import Processes, join_processes
@@ -59,24 +62,47 @@ def finetune(
 
     def resolve() -> Plan:
         require_free(output)
-        _require_constant_batches(settings, processes.count)
+        place = output or Path("runs", default_name(backbone, data))
+        for source in (data, settings.data.val):
+            require_apart(place, source)
+        _require_fit_to_processes(settings, processes.count)
         where = registry or load_registry()
-        return prepare(backbone, data, settings, where, lock, listener, processes.device)
+        plan = prepare(backbone, data, settings, where, lock, listener, processes.device)
+        if plan.compile:
+            require_compiler(plan.device)
+        return plan
 
     plan = _adapt_to_process(processes.agree(resolve), processes, settings, lock)
-    network = build_planned(plan)
     first = _first_record(plan, processes.count, command)
-    run = processes.agree(lambda: _begin(plan, first, output, default_name(backbone, data)))
+    network = build_planned(plan)
+
+    def begin() -> Run:
+        require_images_for_all(
+            plan.recipe,
+            network,
+            count=len(plan.dataset.train),
+            processes=processes.count,
+            device=plan.device,
+        )
+        return _begin(plan, first, output, default_name(backbone, data))
+
+    run = processes.agree(begin)
     listener.note(f"writing {run.path}")
     return carry_out(run, plan, network, processes, listener)
 
 
-def _require_constant_batches(settings: Settings, count: int) -> None:
-    """Refuse what one process cannot do while the others wait for it.
+def _require_fit_to_processes(settings: Settings, count: int) -> None:
+    """Refuse what one process cannot do while the others wait for it, or cannot do alone.
 
     Raises:
-        RecipeError: Batches are to be halved where they do not fit into memory.
+        RecipeError: Batches are to be halved where they do not fit into memory, or a network is
+            to be spread over one process.
     """
+    if settings.shard and count == 1:
+        raise RecipeError(
+            "--shard spreads the network over several processes, and there is one",
+            hint="start them with torchrun, as docs/processes.md says, or leave --shard out",
+        )
     if settings.auto_batch and count > 1:
         raise RecipeError(
             f"--batch-size auto is for one process, and there are {count}",
@@ -135,6 +161,7 @@ def _first_record(plan: Plan, processes: int, command: str) -> RunRecord:
         precision=plan.precision,
         threads=torch.get_num_threads(),
         processes=processes,
+        sharded=plan.sharded,
         versions=collect_versions(),
         commands=(command,) if command else (),
     )

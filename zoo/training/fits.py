@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import torch
+
 from zoo.backbones.network import Network, trained_stages
+from zoo.backbones.statistics import follows_inputs
 from zoo.data.dataset import Dataset
 from zoo.errors import RecipeError
-from zoo.recipes import DescendPhase, Recipe, SolvePhase
+from zoo.recipes import DescendPhase, Recipe
 from zoo.targets import LOSSES, ClassTarget
 from zoo.training.lora import require_linear
 from zoo.training.objective import build_objective
@@ -24,8 +27,8 @@ def require_fit_to_data(recipe: Recipe, dataset: Dataset, asked: Collection[str]
             may name losses for kinds of target that this one does not have.
 
     Raises:
-        RecipeError: A loss, a weight or the sampling is for targets that are not there, a loss
-            does not fit the kind of its target, or a solved head cannot do what is asked.
+        RecipeError: A loss, a weight or the sampling is for targets that are not there, or a loss
+            does not fit the kind of its target.
     """
     targets = dataset.targets
     build_objective(recipe, targets, dataset.train)
@@ -41,13 +44,6 @@ def require_fit_to_data(recipe: Recipe, dataset: Dataset, asked: Collection[str]
         raise RecipeError(
             f"no target is of a kind that the loss {', '.join(idle)} is for",
             hint=f"{have}; choose among {', '.join(fitting)}",
-        )
-    solves = any(isinstance(phase, SolvePhase) for phase in recipe.phases)
-    if solves and recipe.class_weights == "balanced" and "labels" in kinds:
-        raise RecipeError(
-            "solved heads cannot weigh labels",
-            hint="leave --class-weights out, or choose a recipe without a solve phase, such as "
-            "finetune-all",
         )
     if "weighting" in asked and recipe.weighting == "uncertainty" and len(targets) == 1:
         raise RecipeError("one target alone has nothing to be weighed against", hint=have)
@@ -70,3 +66,41 @@ def require_fit_to_network(recipe: Recipe, network: Network) -> None:
                 paths = [path for stage in stages if stage in trained for path in stages[stage]]
                 require_linear(network.body, paths)
             build_optimizer(network, phase, trained)
+
+
+def require_images_for_all(
+    recipe: Recipe, network: Network, *, count: int, processes: int, device: torch.device
+) -> None:
+    """Refuse steps that would count an image twice where all processes share batch statistics.
+
+    A process without an image of its own goes along on another's, which its loss does not count
+    but SyncBatchNorm does.
+
+    Args:
+        recipe: With the user's changes.
+        network: As it was built.
+        count: Training images.
+        processes: How many train together.
+        device: Where; on the CPU each has statistics of its own, and the first, which are kept,
+            always has images.
+
+    Raises:
+        RecipeError: There are such steps.
+    """
+    adapts = any(
+        isinstance(phase, DescendPhase) and phase.train != "head" and phase.batch_norm == "adapt"
+        for phase in recipe.phases
+    )
+    shared = processes > 1 and device.type == "cuda" and any(map(follows_inputs, network.modules()))
+    if not (adapts and shared):
+        return
+    size = min(recipe.batch_size * recipe.accumulate * processes, count)
+    last = count % size if recipe.last_batch == "keep" else 0
+    for images in (size, last):
+        most, least = -(-images // processes), images // processes
+        if -(-most // recipe.batch_size) > -(-least // recipe.batch_size):
+            raise RecipeError(
+                f"of a step of {images} images, some of {processes} processes have none in a "
+                "batch, and their batch statistics would be those of others counted twice",
+                hint="--batch-norm frozen, --set last_batch=drop, or another --batch-size",
+            )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 from zoo.errors import RunInterruptedError
-from zoo.progress import Progress
 
 
 class StopFlag:
@@ -27,35 +26,6 @@ class StopFlag:
         """
         name = self.signal.name if self.signal else "a signal to another process"
         raise RunInterruptedError(f"by {name}, at a safe point", hint=resume)
-
-
-class Interruptible:
-    """A listener that lets long work end between two images."""
-
-    def __init__(self, progress: Progress, stop_if_asked: Callable[[], None]) -> None:
-        self._progress = progress
-        self._stop_if_asked = stop_if_asked
-
-    def note(self, text: str) -> None:
-        """Pass a note on."""
-        self._progress.note(text)
-
-    def start(self, task: str, total: int) -> None:
-        """Pass a beginning on."""
-        self._progress.start(task, total)
-
-    def advance(self, count: int, figures: str = "") -> None:
-        """Pass an advance on, and leave if a signal came.
-
-        Raises:
-            RunInterruptedError: It did.
-        """
-        self._progress.advance(count, figures)
-        self._stop_if_asked()
-
-    def finish(self) -> None:
-        """Pass an end on."""
-        self._progress.finish()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,10 +10,13 @@ from torch import Tensor, nn
 
 from zoo.backbones.network import Network
 from zoo.data.dataset import Samples
+from zoo.inputs.transfer import send
 from zoo.targets import is_known
+from zoo.training.compiling import Compiled
 from zoo.training.context import Training
 from zoo.training.objective import Objective
 from zoo.training.plan import Plan
+from zoo.training.sharding import shard_loss
 
 
 class Trained(nn.Module):
@@ -32,25 +36,34 @@ class Trained(nn.Module):
         return loss
 
 
-def join(training: Training, objective: Objective) -> nn.Module:
+def join(training: Training, objective: Objective, usual_size: Callable[[], int]) -> nn.Module:
     """Make one module of network and loss, whose gradients are means over all processes.
 
     On GPUs a batch's statistics are those of all processes' images (SyncBatchNorm). The CPU has
     no such thing: there each process normalises its own images, and the first one's running
-    statistics are kept.
+    statistics are kept. A network that is to be sharded is so from here on.
+
+    Args:
+        training: Has the network, and names its processes.
+        objective: Judges its outputs.
+        usual_size: Tells how many images most batches have; they are worth compiling for.
     """
-    network, plan, processes = training.network, training.plan, training.processes
-    forward: Any = torch.compile(network) if plan.compile else network
+    plan, processes = training.plan, training.processes
+    if processes.count > 1 and plan.device.type == "cuda":
+        training.network.body = synchronise_batch_norm(training.network.body)
+    if plan.sharded:
+        mesh = processes.mesh()
+        training.spread_over(mesh)
+        shard_loss(objective, mesh)
+    network = training.network
+    forward = Compiled(network, usual_size) if plan.compile else network
     trained = Trained(forward, objective, processes.accelerator.autocast)
-    if processes.count == 1:
+    if processes.count == 1 or plan.sharded:
         return trained
     network.eval()
-    if plan.device.type == "cuda":
-        network.body = synchronise_batch_norm(network.body)
     rests = may_rest(objective, plan.dataset.train) or has_idle_parameters(network, plan)
     module = processes.join(trained, leaves_some_out=rests)
-    if not plan.compile:
-        _rehearse(module, objective, plan)
+    _rehearse(module, objective, plan)
     return module
 
 
@@ -88,10 +101,11 @@ def _rehearse(module: nn.Module, objective: Objective, plan: Plan) -> None:
     on, and a resumed run would begin to do so at another step.
     """
     truths = {
-        name: torch.from_numpy(truth[:1]).to(plan.device)
-        for name, truth in plan.dataset.train.truths.items()
+        name: torch.from_numpy(truth[:1]) for name, truth in plan.dataset.train.truths.items()
     }
-    loss = module(_nothing(plan), truths, objective.count(truths))
+    divisors = objective.count(truths, plan.device)
+    there = {name: send(truth, plan.device) for name, truth in truths.items()}
+    loss = module(_nothing(plan), there, divisors)
     (loss * 0).backward()
     for parameter in module.parameters():
         parameter.grad = None

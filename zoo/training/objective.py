@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data.dataset import Samples
+from zoo.inputs.transfer import send
 from zoo.recipes import Recipe
 from zoo.targets import (
     LOSSES,
@@ -16,6 +17,7 @@ from zoo.targets import (
     UncertaintyWeights,
     ValueTarget,
     balanced_class_weights,
+    is_known,
 )
 
 Truths = Mapping[str, Tensor]
@@ -30,13 +32,29 @@ class Objective(nn.Module):
 
     def __init__(self, losses: Sequence[TargetLoss], recipe: Recipe) -> None:
         super().__init__()
-        self.losses = {loss.target.name: loss for loss in losses}
+        self._losses = nn.ModuleList(losses)
         several = len(losses) > 1 and recipe.weighting == "uncertainty"
         self.weights = UncertaintyWeights([loss.target for loss in losses]) if several else None
 
-    def count(self, truths: Truths) -> dict[str, Tensor]:
-        """What a whole step counts, by target; 0 where nothing is known."""
-        return {name: loss.weights(truths[name]).sum() for name, loss in self.losses.items()}
+    @property
+    def losses(self) -> dict[str, TargetLoss]:
+        """Each target's loss; a target may be called as no module can."""
+        return {loss.target.name: loss for loss in self._losses}  # type: ignore[misc,union-attr]
+
+    def count(self, truths: Truths, device: torch.device) -> dict[str, Tensor]:
+        """What a whole step counts, by target.
+
+        Where nothing is known, that is 0; a target whose weight is learnt is left out instead.
+
+        Args:
+            truths: On the CPU, where looking at them makes no device wait.
+            device: The objective's.
+        """
+        return {
+            name: loss.weights(send(truths[name], device)).sum()
+            for name, loss in self.losses.items()
+            if self.weights is None or bool(is_known(truths[name]).any())
+        }
 
     def forward(
         self,
@@ -59,15 +77,16 @@ class Objective(nn.Module):
             part: Where images were mixed, how much of each is its own.
         """
         means = {}
-        for name, loss in self.losses.items():
+        losses = self.losses
+        for name, divisor in divisors.items():
+            loss = losses[name]
             terms = loss.terms(outputs[name], truths[name])
             if partner is not None:
                 others = loss.terms(outputs[name], truths[name][partner])
                 terms = part * terms + (1 - part) * others
-            means[name] = terms.sum() / divisors[name].clamp_min(torch.finfo(terms.dtype).tiny)
+            means[name] = terms.sum() / divisor.clamp_min(torch.finfo(terms.dtype).tiny)
         if self.weights is not None:
-            known = {name: mean for name, mean in means.items() if divisors[name] > 0}
-            total: Tensor = self.weights(known, share)
+            total: Tensor = self.weights(means, share)
             return total
         return torch.stack(list(means.values())).sum()
 

@@ -13,6 +13,7 @@ from zoo.backbones.network import Network
 from zoo.errors import RecipeError
 from zoo.recipes import DescendPhase
 from zoo.training.parameters import select_parameters, undecayed_ids
+from zoo.training.shares import is_spread
 
 Groups = list[dict[str, Any]]
 
@@ -23,30 +24,35 @@ OPTIMIZERS: Mapping[str, Callable[[Groups, DescendPhase, bool], torch.optim.Opti
     "adadelta": lambda groups, phase, _: torch.optim.Adadelta(groups, lr=phase.lr),
     "adagrad": lambda groups, phase, _: torch.optim.Adagrad(groups, lr=phase.lr),
     "adam": lambda groups, phase, fused: torch.optim.Adam(
-        groups, lr=phase.lr, betas=(phase.momentum, 0.999), fused=fused
+        groups, lr=phase.lr, betas=(_momentum(phase), 0.999), fused=fused
     ),
     "adamax": lambda groups, phase, _: torch.optim.Adamax(
-        groups, lr=phase.lr, betas=(phase.momentum, 0.999)
+        groups, lr=phase.lr, betas=(_momentum(phase), 0.999)
     ),
     "adamw": lambda groups, phase, fused: torch.optim.AdamW(
-        groups, lr=phase.lr, betas=(phase.momentum, 0.999), fused=fused
+        groups, lr=phase.lr, betas=(_momentum(phase), 0.999), fused=fused
     ),
     "nadam": lambda groups, phase, _: torch.optim.NAdam(
-        groups, lr=phase.lr, betas=(phase.momentum, 0.999)
+        groups, lr=phase.lr, betas=(_momentum(phase), 0.999)
     ),
     "radam": lambda groups, phase, _: torch.optim.RAdam(
-        groups, lr=phase.lr, betas=(phase.momentum, 0.999)
+        groups, lr=phase.lr, betas=(_momentum(phase), 0.999)
     ),
-    "rmsprop": lambda groups, phase, _: torch.optim.RMSprop(groups, lr=phase.lr),
+    "rmsprop": lambda groups, phase, _: torch.optim.RMSprop(
+        groups, lr=phase.lr, momentum=_momentum(phase, usual=0.0)
+    ),
     "sgd": lambda groups, phase, fused: torch.optim.SGD(
         groups,
         lr=phase.lr,
-        momentum=phase.momentum,
-        nesterov=phase.nesterov and phase.momentum > 0,
+        momentum=_momentum(phase),
+        nesterov=phase.nesterov and _momentum(phase) > 0,
         fused=fused,
     ),
 }
 """torch's own; every other name is timm's, which keeps the betas of each method's paper."""
+
+_WITHOUT_MOMENTUM = ("adadelta", "adagrad")
+"""Those of torch's that have nothing to call so."""
 
 _REFUSED = {
     "adahessian": "it needs second derivatives, which a step of zoo does not compute",
@@ -95,8 +101,8 @@ def build_optimizer(
         extra: Parameters of the loss; they get the heads' rate and no weight decay.
 
     Raises:
-        RecipeError: There is no such optimiser, it cannot be used here, or the stages have
-            nothing of the kind that is to be trained.
+        RecipeError: There is no such optimiser, it cannot be used here, it has no momentum to
+            set, or the stages have nothing of the kind that is to be trained.
     """
     members = {stage: _members(network, phase, stage) for stage in (*trained, "head")}
     if trained and not any(members[stage] for stage in trained):
@@ -130,17 +136,39 @@ def _members(network: Network, phase: DescendPhase, stage: str) -> list[nn.Param
 def _optimizer(phase: DescendPhase, groups: Groups) -> torch.optim.Optimizer:
     """Find the optimiser and hand it the groups."""
     if build := OPTIMIZERS.get(phase.optimizer):
-        return build(groups, phase, groups[0]["params"][0].device.type in _FUSED)
-    from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
+        _check_momentum(phase, takes_one=phase.optimizer not in _WITHOUT_MOMENTUM)
+        first = groups[0]["params"][0]
+        # Of spread tensors, torch has no fused SGD.
+        fused = first.device.type in _FUSED and not is_spread(first)
+        return build(groups, phase, fused)
+    from timm.optim import (  # type: ignore[attr-defined]
+        create_optimizer_v2,
+        get_optimizer_info,
+    )
 
     _check_name(phase.optimizer)
+    _check_momentum(phase, takes_one=get_optimizer_info(phase.optimizer).has_momentum)
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        groups, phase.optimizer, lr=phase.lr, momentum=phase.momentum
+        groups, phase.optimizer, lr=phase.lr, momentum=_momentum(phase)
     )
     for group in optimizer.param_groups:
         if "max_lr_snapshot" in group:  # what timm's "corrected" weight decay refers to
             group["max_lr_snapshot"] = group["peak_lr"]
     return optimizer
+
+
+def _momentum(phase: DescendPhase, usual: float = 0.9) -> float:
+    """Say which momentum a phase asks for, or the usual one."""
+    return usual if phase.momentum is None else phase.momentum
+
+
+def _check_momentum(phase: DescendPhase, *, takes_one: bool) -> None:
+    """Raise where a phase asks for a momentum and its optimiser would not hear of it."""
+    if phase.momentum is not None and not takes_one:
+        raise RecipeError(
+            f"the optimiser {phase.optimizer!r} has no momentum to set to {phase.momentum:g}",
+            hint="leave the momentum out, or choose sgd, rmsprop or adamw",
+        )
 
 
 def _check_name(name: str) -> None:

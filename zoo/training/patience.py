@@ -7,6 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from zoo.targets import say_figure
+from zoo.training.shares import load_whole, whole_of
+
 
 class Best:
     """The weights of the lowest validation loss so far, where a phase has patience."""
@@ -30,7 +33,7 @@ class Best:
             return
         if loss < self.loss:
             self.loss, self.epoch, self.stale = loss, epoch, 0
-            state = network.state_dict()
+            state = whole_of(network.state_dict())
             self.weights = {name: value.detach().cpu().clone() for name, value in state.items()}
         else:
             self.stale += 1
@@ -39,8 +42,8 @@ class Best:
         """Put the kept weights back; say of which epoch they are."""
         if not self.weights:
             return ""
-        network.load_state_dict(self.weights)
-        return f"kept the weights of epoch {self.epoch}, validation loss {self.loss:.3f}"
+        load_whole(network, self.weights)
+        return f"kept the weights of epoch {self.epoch}, validation loss {say_figure(self.loss)}"
 
     def state_dict(self) -> dict[str, Any]:
         """All that a checkpoint needs."""

@@ -17,7 +17,7 @@ from zoo.data.pixels import CacheSettings
 from zoo.errors import RecipeError
 from zoo.hardware import Precision
 from zoo.inputs.contract import Preprocess
-from zoo.recipes import DescendPhase, Phase, Recipe
+from zoo.recipes import AfterFrozen, DescendPhase, Phase, Recipe, TopStages
 from zoo.registry import Backbone
 from zoo.training.changes import change_recipe
 
@@ -34,7 +34,8 @@ _LARGEST = 4096
 class Settings:
     """What a user may say about a run; None leaves it to the recipe or the backbone."""
 
-    recipe: str | None = None
+    recipe: str | Recipe | None = None
+    """A name in the registry, or a recipe made in Python; by default the backbone's own."""
     epochs: int | None = None
     """Of the recipe's last phase of gradient descent."""
     lr: float | None = None
@@ -59,6 +60,9 @@ class Settings:
     """Let torch use only operators that give the same bits again, or fail."""
     compile: bool = False
     """Let `torch.compile` make one program of the network."""
+    shard: bool = False
+    """Spread the network, its gradients and its optimiser over the processes, instead of a copy
+    in each."""
     cache: CacheSettings | None = field(default_factory=CacheSettings)
     """Where decoded pixels are kept; None decodes every image in every epoch."""
     pretrained: bool = True
@@ -113,6 +117,8 @@ class Plan:
     auto_batch: bool = False
     deterministic: bool = False
     compile: bool = False
+    sharded: bool = False
+    """Whether the network is spread over the processes while it descends."""
     cache: CacheSettings | None = None
     pretrained: bool = False
     """Whether training starts from the backbone's weights."""
@@ -154,6 +160,8 @@ def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Reci
             not have, or contradicts itself.
     """
     changed = change_recipe(recipe, settings.recipe_changes)
+    if "train" in settings.recipe_changes:
+        _require_so_many_stages(changed, backbone)
     for phase in changed.phases:
         if isinstance(phase, DescendPhase):
             _require_sense(phase, trained_stages(phase, backbone))
@@ -165,6 +173,25 @@ def adapt_recipe(recipe: Recipe, backbone: Backbone, settings: Settings) -> Reci
                 "phase",
             )
     return replace(changed, phases=unfold(changed.phases, backbone))
+
+
+def _require_so_many_stages(recipe: Recipe, backbone: Backbone) -> None:
+    """Refuse to count more stages than there are; a registry's recipe, for any backbone, may.
+
+    Raises:
+        RecipeError: `train` was asked for so.
+    """
+    there = len(backbone.stages)
+    for phase in recipe.phases:
+        train = phase.train if isinstance(phase, DescendPhase) else None
+        count = train.top if isinstance(train, TopStages) else 0
+        count = train.freeze if isinstance(train, AfterFrozen) else count
+        if count > there:
+            raise RecipeError(
+                f"{backbone.name} has {there} stages, not {count}",
+                hint=f"give a number up to {there}, or say head or all; the stages are "
+                f"{', '.join(backbone.stages)}",
+            )
 
 
 def unfold(phases: tuple[Phase, ...], backbone: Backbone) -> tuple[Phase, ...]:

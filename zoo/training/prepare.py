@@ -7,24 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from zoo.backbones.claims import find_mistakes
 from zoo.backbones.describe import plain_name
 from zoo.backbones.find import find_backbone
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.check.leaks import require_no_leaks
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Truth
+from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
 from zoo.data.tables.read import is_table
 from zoo.errors import BrokenRegistryError
 from zoo.hardware import resolve_precision, resolve_workers
 from zoo.progress import Progress
-from zoo.registry import Found, Lock, Registry, license_note
+from zoo.registry import FoundBackbone, Lock, Registry, license_note
 from zoo.registry.files import BUILT_IN
-from zoo.seeds import derive_seed
 from zoo.targets import Target, ValueTarget
+from zoo.training.changes import choose_recipe
 from zoo.training.fits import require_fit_to_data
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
+from zoo.training.sharding import require_shardable
 
 
 def default_name(backbone: str, data: Path) -> str:
@@ -59,15 +62,17 @@ def prepare(
     found = find_backbone(name, registry)
     backbone = found.backbone
     _require_truth(found, registry)
-    recipe = registry.recipe(settings.recipe or backbone.recipe)
+    recipe = choose_recipe(settings.recipe, backbone, registry)
     recipe = adapt_recipe(recipe, backbone, settings)
+    if settings.shard:
+        require_shardable(recipe, compiles=settings.compile)
     preprocess = adapt_preprocess(backbone, settings.img_size).crop_by(recipe.crop_mode)
     precision = resolve_precision(settings.precision, device)
     progress.note(f"reading {data}")
     dataset = open_dataset(data, settings.data, seed=recipe.seed)
-    findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks)
-    dataset = replace(dataset, notes=(*dataset.notes, *findings))
     require_fit_to_data(recipe, dataset, settings.recipe_changes)
+    findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks, progress=progress)
+    dataset = replace(dataset, notes=(*dataset.notes, *findings))
     dataset = limit_train(dataset, settings.limit_train, recipe.seed)
     plan = Plan(
         backbone=backbone,
@@ -82,6 +87,7 @@ def prepare(
         auto_batch=settings.auto_batch,
         deterministic=settings.deterministic,
         compile=settings.compile,
+        sharded=settings.shard,
         cache=settings.cache,
         reference=found.reference,
         origin=found.origin,
@@ -108,7 +114,7 @@ def prepare(
     return plan
 
 
-def _require_truth(found: Found, registry: Registry) -> None:
+def _require_truth(found: FoundBackbone, registry: Registry) -> None:
     """Rebuild an entry that somebody else wrote; the built-in ones are rebuilt by the suite.
 
     Raises:
@@ -124,9 +130,11 @@ def _require_truth(found: Found, registry: Registry) -> None:
 
 def describe_plan(plan: Plan) -> list[str]:
     """Say in a few lines what is about to happen."""
+    train = plan.dataset.train
+    described = (describe_target(t, train.truths[t.name]) for t in plan.dataset.targets)
     counts = ", ".join(f"{len(samples)} {split}" for split, samples in plan.dataset.splits.items())
     lines = [
-        f"{'; '.join(map(describe_target, plan.dataset.targets))}; images: {counts}",
+        f"{'; '.join(described)}; images: {counts}",
         *(f"note: {note}" for note in plan.dataset.notes),
         f"{plan.backbone.name} at {plan.preprocess.size} px, recipe {plan.recipe.name}, "
         f"{plan.device} in {plan.precision}, seed {plan.seed}",
@@ -135,27 +143,24 @@ def describe_plan(plan: Plan) -> list[str]:
     return [*lines, *(f"note: {warning}" for warning in warnings_of(plan))]
 
 
-def describe_target(target: Target) -> str:
-    """Say in a few words what is to be learnt."""
+def describe_target(target: Target, truth: Truth) -> str:
+    """Say in a few words what is to be learnt of the training rows."""
     if isinstance(target, ValueTarget):
+        columns = zip(target.columns, target.mean, target.std, truth.T, strict=True)
         spread = ", ".join(
-            f"{column} {mean:.4g} ± {std:.2g}"
-            for column, mean, std in zip(target.columns, target.mean, target.std, strict=True)
+            f"{column} {mean:.4g} ± {_show_deviation(std, numbers)}"
+            for column, mean, std, numbers in columns
         )
         return f"{target.name}: {spread}"
     what = "classes" if target.kind == "class" else "labels"
     return f"{target.name}: {len(target.classes)} {what}"
 
 
-def limit_train(dataset: Dataset, count: int | None, seed: int) -> Dataset:
-    """Keep some of the training samples, chosen by the seed."""
-    if count is None or count >= len(dataset.train):
-        return dataset
-    order = np.random.default_rng(derive_seed(seed, "limit")).permutation(len(dataset.train))
-    kept = dataset.train.select(np.sort(order[:count]))
-    note = f"training on {count} of {len(dataset.train)} samples"
-    splits = {**dataset.splits, "train": kept}
-    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
+def _show_deviation(std: float, numbers: NDArray[np.float64]) -> str:
+    """Write a deviation; of a column that says one number alone, 1 stands for none."""
+    known = numbers[~np.isnan(numbers)]
+    constant = std == 1 and len(known) > 0 and known.min() == known.max()
+    return "0 (constant)" if constant else f"{std:.2g}"
 
 
 def warnings_of(plan: Plan) -> list[str]:

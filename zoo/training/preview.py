@@ -11,27 +11,29 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoo.backbones.find import find_backbone
+from zoo.data.check.conflicts import describe_truth
 from zoo.data.dataset import Dataset
+from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
 from zoo.data.pixels.reduce import decode_reduced
 from zoo.errors import RecipeError, UnreadableImagesError
 from zoo.inputs.image import UnreadableImageError
 from zoo.recipes import DescendPhase, Recipe
-from zoo.registry import Registry
+from zoo.registry import Registry, load_registry
 from zoo.seeds import derive_seed
-from zoo.targets.cells import show
 from zoo.training.augment.sheet import contact_sheet, preview
+from zoo.training.changes import choose_recipe
 from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
 
 
 def preview_training(
     name: str,
     data: Path,
-    settings: Settings,
-    registry: Registry,
+    settings: Settings | None = None,
+    registry: Registry | None = None,
     *,
-    count: int,
-    epochs: Sequence[int],
+    count: int = 8,
+    epochs: Sequence[int] = range(8),
 ) -> Image.Image:
     """Show some training images as evaluation sees them, and as these epochs will.
 
@@ -41,8 +43,8 @@ def preview_training(
     Args:
         name: What `find_backbone` understands.
         data: What `open_dataset` understands.
-        settings: What the user asked for.
-        registry: Where names are looked up.
+        settings: What differs from the recipe's and the backbone's defaults.
+        registry: Another catalogue than `load_registry` gives.
         count: Most images, spread evenly over the training data.
         epochs: From 0.
 
@@ -50,7 +52,7 @@ def preview_training(
         RecipeError: The recipe does not augment, or a setting does not fit.
         ZooError: The backbone, the recipe or the data cannot be used.
     """
-    plan = _plan(name, data, settings, registry)
+    plan = _plan(name, data, settings or Settings(), registry or load_registry())
     seed = derive_seed(plan.seed, "phase", _last_descent(plan.recipe))
     train, side = plan.dataset.train, plan.pixel_side
     chosen = np.unique(np.linspace(0, len(train) - 1, count).round().astype(np.int64))
@@ -73,14 +75,16 @@ def preview_training(
 def _plan(name: str, data: Path, settings: Settings, registry: Registry) -> Plan:
     """Resolve what the pictures depend on; nothing is fetched."""
     backbone = find_backbone(name, registry).backbone
-    recipe = registry.recipe(settings.recipe or backbone.recipe)
+    recipe = choose_recipe(settings.recipe, backbone, registry)
     recipe = adapt_recipe(recipe, backbone, settings)
     _last_descent(recipe)
     return Plan(
         backbone=backbone,
         recipe=recipe,
         preprocess=adapt_preprocess(backbone, settings.img_size).crop_by(recipe.crop_mode),
-        dataset=open_dataset(data, settings.data, seed=recipe.seed),
+        dataset=limit_train(
+            open_dataset(data, settings.data, seed=recipe.seed), settings.limit_train, recipe.seed
+        ),
         device=torch.device("cpu"),
         precision="fp32",
         workers=0,
@@ -104,10 +108,8 @@ def _last_descent(recipe: Recipe) -> int:
 
 def _captions(dataset: Dataset, rows: NDArray[np.int64]) -> list[str]:
     """Say what is known of some training samples."""
-    columns = []
-    for target in dataset.targets:
-        cells = target.decode(dataset.train.truths[target.name][rows])
-        columns.append([cell if isinstance(cell, str) else show(cell) for cell in cells])
+    truths = dataset.train.truths
+    columns = [describe_truth(each, truths[each.name][rows]) for each in dataset.targets]
     return [" · ".join(cells) for cells in zip(*columns, strict=True)]
 
 

@@ -15,10 +15,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, broadcast, broadcast_object_list, gather_object
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 
-from zoo.errors import DeviceError, EchoedError, ZooError
+from zoo.backbones.statistics import follows_inputs
+from zoo.errors import DeviceError, EchoedError, RunInterruptedError, ZooError
 from zoo.hardware import resolve_device, resolve_precision
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Processes:
             return heard
         try:
             value = make()
-        except Exception as error:
+        except BaseException as error:
             broadcast_object_list([(None, _describe(error))])
             raise
         broadcast_object_list([(value, None)])
@@ -127,10 +128,14 @@ class Processes:
             find_unused_parameters=leaves_some_out,
         )
 
+    def mesh(self) -> DeviceMesh:
+        """All processes in a row, for what is spread over them."""
+        return init_device_mesh(self.device.type, (self.count,))
+
     def equalise(self, network: nn.Module) -> None:
-        """Give all processes the first one's BatchNorm statistics."""
+        """Give all processes the first one's running statistics."""
         if self.count > 1:
-            layers = [part for part in network.modules() if isinstance(part, _BatchNorm)]
+            layers = [part for part in network.modules() if follows_inputs(part)]
             broadcast([buffer for layer in layers for buffer in layer.buffers()])
 
     def count_neighbours(self) -> int:
@@ -199,8 +204,11 @@ def _hear() -> Any:
     return value
 
 
-def _describe(error: Exception) -> dict[str, Any]:
+def _describe(error: BaseException) -> dict[str, Any]:
     """Say what `EchoedError` has to know of an error."""
     if isinstance(error, ZooError):
         return {"problem": error.problem, "hint": error.hint, "exit_code": error.exit_code}
+    if isinstance(error, KeyboardInterrupt):
+        code = RunInterruptedError.exit_code
+        return {"problem": "the first process was interrupted", "hint": "", "exit_code": code}
     return {"problem": f"the first process failed: {error!r}", "hint": "", "exit_code": 1}

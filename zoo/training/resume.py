@@ -21,9 +21,9 @@ from zoo.registry import Backbone, Lock
 from zoo.run import Run, RunRecord, find_unfinished
 from zoo.storage import remove_unfinished
 from zoo.training.carry_out import build_planned, carry_out
-from zoo.training.changes import change_recipe, flag_of
+from zoo.training.changes import change_recipe, check_recipe, flag_of
 from zoo.training.checkpoint import has_checkpoint
-from zoo.training.plan import Plan, Settings, adapt_preprocess
+from zoo.training.plan import Plan, Settings, adapt_preprocess, adapt_recipe
 from zoo.training.prepare import default_name, describe_plan
 from zoo.training.processes import join_processes
 
@@ -91,6 +91,7 @@ def resume(
         auto_batch=record.auto_batch or settings.auto_batch,
         deterministic=record.deterministic,
         compile=record.compile,
+        sharded=record.sharded,
         cache=settings.cache,
         pretrained=record.pretrained,
         weights=_weights_to_resume(run, record, lock),
@@ -107,7 +108,7 @@ def resume(
 
     def take_up() -> None:
         remove_unfinished(run.path)
-        run.update(status="running", commands=(*record.commands, command))
+        run.update(status="running", failure=None, commands=(*record.commands, command))
 
     processes.agree(take_up)
     return carry_out(run, plan, network, processes, listener)
@@ -156,7 +157,7 @@ def _require_same(
     given = {
         "backbone": (backbone and reference_of(backbone), record.reference),
         "data": (data and str(data.expanduser().resolve()), record.data.given),
-        "--recipe": (settings.recipe, record.recipe.name),
+        "--recipe": _named_or_made(record, settings),
         "--img-size": (preprocess, record.preprocess),
         "--device": (settings.device.replace("auto", record.device), record.device),
         "--precision": (settings.precision.replace("auto", record.precision), record.precision),
@@ -169,6 +170,8 @@ def _require_same(
     ]
     switches = ("deterministic", "compile")
     other += [flag_of(name) for name in switches if getattr(settings, name) > getattr(record, name)]
+    if settings.shard and not record.sharded:
+        other.append("--shard")
     if record.pretrained and not settings.pretrained:
         other.append("--random-weights")
     if other := [*other, *_changed_flags(record, settings)]:
@@ -176,6 +179,16 @@ def _require_same(
             f"{run.path} was begun with other settings: {', '.join(other)}",
             hint=f"resume it as it was: zoo finetune --resume --output {run.path}",
         )
+
+
+def _named_or_made(
+    record: RunRecord, settings: Settings
+) -> tuple[str | Recipe | None, str | Recipe]:
+    """Choose what to compare: names, or where a recipe was made in Python all of it."""
+    made = settings.recipe
+    if not isinstance(made, Recipe):
+        return made, record.recipe.name
+    return adapt_recipe(check_recipe(made), record.backbone, settings), record.recipe
 
 
 def _changed_flags(record: RunRecord, settings: Settings) -> list[str]:

@@ -23,7 +23,9 @@ def learning_rate_factor(phase: DescendPhase, step: int, total_steps: int) -> fl
 
     A linear rise over the warm-up, then half a cosine down to zero (arXiv:1608.03983), a line
     down to zero (the slanted triangle of arXiv:1801.06146), drops by a factor, or no change.
-    One-cycle (arXiv:1708.07120) has a rise of its own.
+    One-cycle (arXiv:1708.07120) has a rise of its own, and is torch's wherever its rise and its
+    fall both take a step or more; in shorter phases the first or the last step but one is the
+    peak, which torch would leave out.
 
     Args:
         phase: Whose schedule, warm-up and drops.
@@ -77,10 +79,12 @@ def set_learning_rates(
 def _along_cycle(
     phase: DescendPhase, step: int, total_steps: int, ends: tuple[float, float, float]
 ) -> float:
-    """Interpolate between start, peak and end, exactly where torch's OneCycleLR does."""
+    """Interpolate between start, peak and end, where torch's OneCycleLR does."""
     start, peak, end = ends
-    top = (phase.warmup or _CYCLE_RISE) * total_steps - 1
-    if top > 0 and step <= top:
+    top = max(0.0, min((phase.warmup or _CYCLE_RISE) * total_steps - 1, total_steps - 2))
+    if step == top:
+        return peak
+    if step < top:
         return _half_cosine(start, peak, step / top)
     return _half_cosine(peak, end, (step - top) / (total_steps - 1 - top))
 

@@ -12,14 +12,17 @@ from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from zoo.backbones.statistics import follows_inputs
 from zoo.errors import RecipeError
 from zoo.inputs.image import normalize
+from zoo.inputs.transfer import send
 from zoo.seeds import derive_seed
 from zoo.training.augment import Place, mix
 from zoo.training.context import Training
 from zoo.training.images import TrainingImages
 from zoo.training.joined import join
 from zoo.training.objective import build_objective
+from zoo.training.shares import load_whole
 
 
 class Stepper:
@@ -34,7 +37,7 @@ class Stepper:
         self.objective = build_objective(
             self.plan.recipe, self.plan.dataset.targets, self.plan.dataset.train
         ).to(self.plan.device)
-        self._module = join(training, self.objective)
+        self._module = join(training, self.objective, self._usual_size)
 
     def share_of(self, step: Sequence[Place]) -> list[Place]:
         """Choose this process's part of a step.
@@ -66,6 +69,7 @@ class Stepper:
             RecipeError: Not even one image fits into memory, or batches are not to be halved.
         """
         while True:
+            statistics = self._moving_statistics()
             try:
                 return self._backward(number, step, images, source)
             except RuntimeError as cause:
@@ -74,6 +78,8 @@ class Stepper:
                 self._require_room_for_less(cause)
             # Only here is the failed batch's graph, which the error held, gone.
             self._halve()
+            for buffer, before in statistics:
+                buffer.copy_(before)
 
     def _backward(
         self,
@@ -83,7 +89,7 @@ class Stepper:
         source: TrainingImages,
     ) -> Tensor:
         torch.manual_seed(derive_seed(self.seed, "step", number, self.processes.rank))
-        divisors = self.objective.count(self._truths(step))
+        divisors = self.objective.count(self._truths(step), self.plan.device)
         mine, counted = self.share_of(step), len(self.processes.share(len(step)))
         longest = -(-len(step) // self.processes.count)
         losses = []
@@ -119,7 +125,10 @@ class Stepper:
             memory_format=torch.channels_last
         )
         share = len(places) / whole
-        loss: Tensor = self._module(pixels, self._truths(places), divisors, share=share, **mixing)
+        truths = {
+            name: send(truth, self.plan.device) for name, truth in self._truths(places).items()
+        }
+        loss: Tensor = self._module(pixels, truths, divisors, share=share, **mixing)
         return loss
 
     def clip(self, norm: float | None) -> None:
@@ -135,21 +144,37 @@ class Stepper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take what a checkpoint held."""
         self.batch_size = state["batch_size"]
-        self.objective.load_state_dict(state["objective"])
+        load_whole(self.objective, state["objective"])
 
     def _truths(self, places: Sequence[Place]) -> dict[str, Tensor]:
-        """Look up what is known of samples."""
+        """Look up what is known of samples, on the CPU."""
         rows = np.array([index for _, index in places], dtype=np.int64)
         return {
-            name: torch.from_numpy(truth[rows]).to(self.plan.device, non_blocking=True)
+            name: torch.from_numpy(truth[rows])
             for name, truth in self.plan.dataset.train.truths.items()
         }
+
+    def _usual_size(self) -> int:
+        """Count the images of every batch but the last ones of a step or an epoch."""
+        count = len(self.plan.dataset.train)
+        return min(self.batch_size, -(-count // self.processes.count))
 
     def _unsynchronised(self) -> Any:
         """Leave the exchange of gradients between processes to the step's last batch."""
         if isinstance(self._module, DistributedDataParallel):
             return self._module.no_sync()
         return contextlib.nullcontext()
+
+    def _moving_statistics(self) -> list[tuple[Tensor, Tensor]]:
+        """Copy what a batch that fails later may have moved already: running statistics."""
+        if not self.plan.auto_batch:
+            return []
+        layers = [
+            layer
+            for layer in self.training.network.modules()
+            if follows_inputs(layer) and layer.training
+        ]
+        return [(buffer, buffer.clone()) for layer in layers for buffer in layer.buffers()]
 
     def _require_room_for_less(self, cause: RuntimeError) -> None:
         """Give up where batches are not to be halved, or cannot be."""

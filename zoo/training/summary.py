@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.backbones.network import Network
+from zoo.backbones.statistics import follows_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def _summary(
 ) -> StageSummary:
     known = list(parameters)
     moved = [value for value in known if value.requires_grad and id(value) in rates]
-    norms = [m for module in modules for m in module.modules() if isinstance(m, _BatchNorm)]
+    norms = [m for module in modules for m in module.modules() if follows_inputs(m)]
     modes = {"adapt" if norm.training else "frozen" for norm in norms}
     return StageSummary(
         name=name,

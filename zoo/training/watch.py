@@ -1,4 +1,4 @@
-"""The training loss as it is seen: means for the user, and a stop where it is no number."""
+"""The losses as they are seen: means for the user, and a stop where one is no number."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import RecipeError
+from zoo.backbones.statistics import running_statistics
+from zoo.errors import DivergedError
 from zoo.training.augment import Place
 from zoo.training.checkpoint import has_checkpoint
 from zoo.training.context import Training
+from zoo.training.shares import local
 
 
 class LossWatch:
@@ -40,7 +42,7 @@ class LossWatch:
             reached: Steps taken in the phase.
 
         Raises:
-            RecipeError: A loss is not finite; names the step, its samples and the checkpoint.
+            DivergedError: A loss is not finite; names the step, its samples and the checkpoint.
         """
         if self._unseen:
             losses = torch.stack(self._unseen).double()
@@ -70,38 +72,82 @@ class LossWatch:
         """Hear that a checkpoint was written."""
         self._last_saved = reached
 
-    def require_finite(self, network: nn.Module, reached: int) -> None:
+    def require_finite_validation(self, loss: float, epoch: int) -> None:
+        """Make sure that training still goes somewhere.
+
+        Args:
+            loss: On validation data, the same in all processes.
+            epoch: After which it was measured, counted from one.
+
+        Raises:
+            DivergedError: It is not finite, although the training losses were.
+        """
+        if not math.isfinite(loss):
+            self.training.processes.agree(partial(self._refuse_validation, loss, epoch))
+
+    def require_finite(
+        self, network: nn.Module, reached: int, averages: Sequence[Tensor] = ()
+    ) -> None:
         """Make sure that a checkpoint would be worth keeping.
 
         Args:
             network: As it is after the last step, whose loss was computed before it.
             reached: Steps taken in the phase.
+            averages: Moving averages of its tensors.
 
         Raises:
-            RecipeError: A weight is not finite.
+            DivergedError: A weight, a running statistic of BatchNorm or an average is not finite.
         """
-        trained = [value for value in network.parameters() if value.requires_grad]
-        if not torch.nn.utils.get_total_norm(trained).isfinite():
-            raise RecipeError(
-                f"the weights are not finite any more after step {reached}; {self._last_good}",
-                hint="start again with a lower --lr or with --clip-norm 1",
-            )
+        kept: dict[str, Sequence[Tensor]] = {
+            "weights": [value for value in network.parameters() if value.requires_grad],
+            "BatchNorm statistics": _statistics_of(network),
+            "averaged weights": averages,
+        }
+        processes = self.training.processes
+        for what, tensors in kept.items():
+            # Processes on the CPU have statistics of their own.
+            if processes.any(not _are_finite(tensors)):
+                processes.agree(partial(self._refuse_weights, what, reached))
 
     @property
     def _last_good(self) -> str:
-        """Where the run could go on from, in words."""
+        """What was written while all losses were finite, in words."""
         place = self.training.run.checkpoints
         if self._last_saved:
-            return f"the checkpoint of step {self._last_saved} in {place} is still good"
+            last = f"the checkpoint of step {self._last_saved}"
+            return f"{last} in {place} is the last before it"
         if has_checkpoint(place):
-            return f"the checkpoint of the phase before it, in {place}, is still good"
-        return "there is no checkpoint yet"
+            return f"the checkpoint of the phase before, in {place}, is the last before it"
+        return "there is no checkpoint before it"
+
+    def _refuse_validation(self, loss: float, epoch: int) -> NoReturn:
+        raise DivergedError(
+            f"the validation loss became {loss} in epoch {epoch}; {self._last_good}",
+            hint="start again with a lower --lr or with --clip-norm 1",
+        )
+
+    def _refuse_weights(self, what: str, reached: int) -> NoReturn:
+        raise DivergedError(
+            f"the {what} are not finite any more after step {reached}; {self._last_good}",
+            hint="start again with a lower --lr or with --clip-norm 1",
+        )
 
     def _refuse(self, value: float, step: int, places: Sequence[Place]) -> NoReturn:
         train = self.training.plan.dataset.train
         names = ", ".join(str(train.files[index]) for _, index in places[:8])
         more = f" and {len(places) - 8} more" if len(places) > 8 else ""
-        raise RecipeError(
+        raise DivergedError(
             f"the loss became {value} at step {step}, on {names}{more}; {self._last_good}",
             hint="look at these samples, or start again with a lower --lr or with --clip-norm 1",
         )
+
+
+def _statistics_of(network: nn.Module) -> list[Tensor]:
+    """Collect the running means and variances of all layers."""
+    return [value for layer in network.modules() for _, value in running_statistics(layer)]
+
+
+def _are_finite(tensors: Sequence[Tensor]) -> bool:
+    """Look at this process's share of tensors: their largest number knows of NaN as well."""
+    shares = [share for value in tensors if (share := local(value)).numel()]
+    return bool(torch.nn.utils.get_total_norm(shares, math.inf).isfinite())

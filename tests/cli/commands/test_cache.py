@@ -6,6 +6,8 @@ from filelock import FileLock
 from PIL import Image
 
 from zoo.data.pixels import CacheSettings, open_pixels
+from zoo.data.pixels.holding import hold
+from zoo.data.pixels.store import Store
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def folder(tmp_path) -> Path:
     Image.new("RGB", (40, 30)).save(data / "a.png")
     for side in (10, 20):
         cache = CacheSettings(folder=tmp_path / "cache")
-        open_pixels(["a.png"], side, root=data, cache=cache)
+        open_pixels(["a.png"], side, root=data, cache=cache).read(0)
     return tmp_path / "cache"
 
 
@@ -75,13 +77,24 @@ def test_a_store_that_is_being_written_stays_and_is_named(zoo, folder):
     assert [store["name"] for store in listed(zoo, folder)] == [busy]
 
 
+def test_a_store_in_use_stays_and_is_named(zoo, folder):
+    busy = listed(zoo, folder)[0]["name"]
+    held = hold(Store(folder / f"{busy}.pixels"))
+    outcome = zoo("cache", "--cache-dir", folder, "--clear")
+    assert f"in use by a run at this moment, so these stay: {busy}" in outcome.err
+    assert [store["name"] for store in listed(zoo, folder)] == [busy]
+    del held
+    assert "1 store deleted" in zoo("cache", "--cache-dir", folder, "--clear").out
+
+
 def test_a_name_without_clear_is_a_usage_error(zoo, folder):
     outcome = zoo("cache", "--cache-dir", folder, "something")
     assert outcome.code == 2
     assert "--clear" in outcome.err
 
 
-def test_an_unknown_name_is_an_error_that_lists_the_known(zoo, folder):
+def test_an_unknown_name_is_an_error_that_says_where_the_known_are(zoo, folder):
     outcome = zoo("cache", "--cache-dir", folder, "--clear", "nothing")
     assert outcome.code == 1
-    assert listed(zoo, folder)[0]["name"] in outcome.err
+    assert "hint: `zoo cache` lists those that there are" in outcome.err
+    assert len(listed(zoo, folder)) == 2

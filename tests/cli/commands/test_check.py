@@ -79,3 +79,28 @@ def test_a_folder_that_is_not_there(zoo, tmp_path):
     outcome = zoo("check", tmp_path / "none")
     assert outcome.code == 1
     assert "does not exist" in outcome.err
+
+
+def test_texts_of_all_severities_begin_below_each_other(zoo, data):
+    shutil.copy(data / "train" / "apple" / "0.png", data / "val" / "apple" / "copy.png")
+    shutil.copy(data / "train" / "apple" / "1.png", data / "train" / "apple" / "copy.png")
+    lines = zoo("check", data).out.splitlines()
+    texts = {line.split()[0]: line for line in lines if "more than" in line}
+    assert {line.index("1 image") for line in texts.values()} == {9}
+    assert set(texts) == {"spoils", "warning"}
+
+
+def test_classes_too_small_to_train_on_are_findings_among_others(zoo, tmp_path):
+    for at in range(4):
+        save(texture(at), tmp_path / "data" / "apple" / f"{at}.png")
+    save(texture(50), tmp_path / "data" / "lonely" / "0.png")
+    (tmp_path / "data" / "void").mkdir()
+    (tmp_path / "data" / "apple" / "bad.jpg").write_bytes(b"no")
+    outcome = zoo("check", tmp_path / "data")
+    assert outcome.code == 1
+    assert "fewer than 2 training images: lonely, void" in outcome.out
+    assert "apple/bad.jpg (not an image)" in outcome.out
+    for path in (tmp_path / "data" / "apple").glob("[1-3].png"):
+        path.unlink()
+    outcome = zoo("check", tmp_path / "data")
+    assert "3 classes of 'label' with fewer than 2 training images" in outcome.out

@@ -279,3 +279,11 @@ def test_a_full_disk_while_writing_leaves_a_run_that_can_be_resumed(zoo, photos)
     resumed = zoo("finetune", "--resume", "--output", "out")
     assert resumed.code == 0, resumed.err
     assert json.loads(Path("out/run.json").read_text())["status"] == "complete"
+
+
+def test_a_run_inside_the_data_is_refused_before_anything_is_written(zoo, photos, monkeypatch):
+    before = sorted(photos.rglob("*"))
+    fails(zoo("finetune", NET, photos, *QUICK, "--output", photos / "run"), "lies in the data")
+    monkeypatch.chdir(photos)
+    fails(zoo("finetune", NET, ".", *QUICK), "lies in the data", "another folder with --output")
+    assert sorted(photos.rglob("*")) == before

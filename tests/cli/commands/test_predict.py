@@ -87,6 +87,17 @@ def test_bad_files_are_named_and_the_others_predicted(zoo, exported, photos):
     assert "all other files were predicted" in outcome.err
 
 
+def test_where_nothing_was_predicted_nothing_else_is_claimed(zoo, exported):
+    assert "hint: nothing was predicted" in zoo("predict", exported.path, "gone.png").err
+
+
+def test_csv_refuses_to_list_more_classes(zoo, exported, photos):
+    path = photos / "discs" / "00.png"
+    outcome = zoo("predict", exported.path, path, "--format", "csv", "--top", "2")
+    assert outcome.code == 2
+    assert "--top" in outcome.err
+
+
 def test_a_glob_without_a_match_and_a_folder_without_images(zoo, exported, tmp_path):
     assert "nothing matches" in zoo("predict", exported.path, tmp_path / "*.xyz").err
     (tmp_path / "void").mkdir()

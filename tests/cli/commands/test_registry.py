@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from zoo.recipes import Recipe
 from zoo.registry import load_registry, to_data
 from zoo.registry.files import built_in_path
 from zoo.registry.schema import committed_path
@@ -13,6 +16,15 @@ def test_a_right_file_is_called_right_with_what_it_holds(zoo):
     outcome = zoo("registry", "check", "r.json")
     assert outcome.code == 0
     assert outcome.out.startswith("r.json is right: 1 backbone, 1 change")
+    assert "networks rebuilt and measured" in outcome.out
+
+
+def test_where_there_is_no_network_none_is_called_rebuilt(zoo):
+    recipe = TypeAdapter(Recipe).dump_python(load_registry().recipe("finetune"), mode="json")
+    Path("r.json").write_text(json.dumps({"version": 1, "recipes": [recipe | {"name": "ours"}]}))
+    outcome = zoo("registry", "check", "r.json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == "r.json is right: 1 recipe (layout and references)\n"
 
 
 def test_every_mistake_is_reported_at_once(zoo):

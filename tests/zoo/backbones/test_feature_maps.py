@@ -3,9 +3,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from zoo.backbones import builders
 from zoo.backbones.builders import find_builder
+from zoo.backbones.feature_maps import _TABLES, FlatMap
+from zoo.backbones.maps import FeatureMap
 from zoo.backbones.network import build_network
 from zoo.errors import RecipeError
 from zoo.recipes import HeadRecipe
@@ -89,6 +92,90 @@ def test_a_copy_computes_with_its_own_parameters(name):
             parameter.zero_()
         torch.testing.assert_close(network(images)["label"], before, rtol=0, atol=0)
         assert not copy.body(images).any()
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_a_copy_holds_the_very_tensors_that_it_computes_with(name):
+    """So that moving it to a device moves them; what is of no use moves in vain."""
+    copy = deepcopy(flat(name)).body
+    owner = copy._whole[0].owner
+    held = {id(tensor) for tensor in (*copy.parameters(), *copy.buffers())}
+    assert {id(tensor) for tensor in (*owner.parameters(), *owner.buffers())} <= held
+    copy.to(torch.float64)
+    with torch.no_grad():
+        assert copy(torch.rand(1, 3, SIZE, SIZE, dtype=torch.float64)).dtype == torch.float64
+
+
+class WithScale(nn.Module):
+    """A network whose outermost module has a buffer and a BatchNorm of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 2)
+        self.register_buffer("scale", torch.tensor(2.0))
+        self.register_buffer("passing", torch.tensor(3.0), persistent=False)
+
+    def forward(self, images):
+        return self.head(self.map(images).mean((2, 3)))
+
+    def map(self, images):
+        return self.norm(self.conv(images)) * self.scale + self.passing
+
+
+def flat_with_scale() -> FlatMap:
+    network = WithScale()
+    return FlatMap(FeatureMap(network, network.map))
+
+
+def test_buffers_of_the_outermost_module_are_kept_and_move_along():
+    body = flat_with_scale()
+    assert "scale" in body.state_dict()
+    assert "passing" not in body.state_dict()
+    images = torch.rand(2, 3, 8, 8)
+    assert body.double()(images.double()).dtype == torch.float64
+    before = body(images.double())
+    body.load_state_dict(body.state_dict() | {"scale": torch.tensor(4.0)})
+    assert not torch.equal(body(images.double()), before)
+    assert body.to("meta")(images.double().to("meta")).device.type == "meta"
+
+
+def test_torch_keeps_parts_of_a_module_in_no_other_tables_than_those_that_are_shared():
+    """Another one, in a torch to come, would be the cut network's own and stay empty."""
+    kept = {name for name in vars(nn.Module()) if "hook" not in name}
+    assert kept == {*_TABLES, "training"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.double(),
+        lambda body: body.to(memory_format=torch.channels_last),
+        lambda body: body.load_state_dict(body.state_dict(), assign=True),
+        lambda body: body.eval().requires_grad_(requires_grad=False),
+        lambda body: setattr(body, "norm", nn.Identity()),
+        lambda body: body.register_buffer("more", torch.zeros(1)),
+        nn.SyncBatchNorm.convert_sync_batchnorm,
+        deepcopy,
+    ],
+)
+def test_whatever_is_done_to_a_cut_network_its_parts_stay_the_owners(change):
+    body = flat_with_scale()
+    changed = change(body)
+    for one in (body, changed if isinstance(changed, FlatMap) else body):
+        owner = one._whole[0].owner
+        assert all(getattr(one, table) is getattr(owner, table) for table in _TABLES)
+
+
+def test_a_layer_that_is_replaced_is_the_one_that_computes():
+    """As when BatchNorm is synchronised between processes."""
+    body = nn.SyncBatchNorm.convert_sync_batchnorm(flat_with_scale())
+    assert isinstance(body.norm, nn.SyncBatchNorm)
+    called = []
+    body.norm.register_forward_hook(lambda *_: called.append(True))
+    body.eval()(torch.rand(2, 3, 8, 8))
+    assert called
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18"])

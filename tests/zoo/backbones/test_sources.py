@@ -138,6 +138,15 @@ def test_facts_that_the_registry_does_not_state_are_recorded_at_the_first_meetin
         assert (known.sha256, known.bytes) == (DIGEST, len(CONTENT))
 
 
+def test_what_one_process_found_out_lets_others_fetch_without_a_lock_file(weights, lock):
+    found = fetch_weights(weights, lock).weights
+    lock.path.unlink(missing_ok=True)
+    again = fetch_weights(found, lock)
+    assert again.weights == found
+    assert not again.newly_locked
+    assert not lock.path.exists()
+
+
 def test_a_file_of_another_size_is_refused(weights, lock):
     wrong = replace(weights, bytes=5)
     with pytest.raises(WeightsError, match="13 bytes instead of 5"):

@@ -78,6 +78,12 @@ def test_rows_are_the_same_in_blocks_of_any_size(block):
     assert list(to_rows(samples(), TARGETS, block=block)) == list(to_rows(samples(), TARGETS))
 
 
+def test_a_fingerprint_is_the_same_in_every_version_of_zoo():
+    """Runs of older versions are read again and compared with what they recorded."""
+    expected = "faebc0c01d98f1822ccb590184ad131069f51b147ac33858b97398f0656529fa"
+    assert dataset().fingerprint == expected
+
+
 def test_names_of_files_do_not_matter_to_the_fingerprint():
     renamed = samples(files=["x.png", "y.png", "z.png", "sub/w.png"])
     assert dataset(renamed).fingerprint == dataset().fingerprint

@@ -240,3 +240,43 @@ def test_two_folders_for_one_split_are_refused(tmp_path):
     data = fill(tmp_path / "d", {"train/a": 3, "train/b": 3, "val/a": 1, "dev/b": 1})
     with pytest.raises(DataError, match="two folders for one split: dev, train, val"):
         open_folder(data)
+
+
+def test_runs_and_models_inside_are_no_classes(tmp_path):
+    data = fill(tmp_path / "d", {"a": 5, "b": 5})
+    for mark in ("runs/first/run.json", "copy/zoo_config.json", "b/own/run.json"):
+        (data / mark).parent.mkdir(parents=True)
+        (data / mark).write_text("{}")
+    fill(data, {"runs/first/plots": 1, "b/own/plots": 1})
+    dataset = open_folder(data)
+    assert counts(dataset, "train") == {"a": 4, "b": 4}
+    assert dataset.ignored == ()
+
+
+def test_a_class_that_is_not_validated_is_noted(tmp_path):
+    data = fill(tmp_path / "d", {"a": 3, "b": 3, "c": 3})
+    val = fill(tmp_path / "v", {"a": 2, "b": 0})
+    assert open_folder(data, val=val).notes == ("no validation sample is b, c (label)",)
+
+
+def test_small_classes_are_kept_where_that_is_asked_for(tmp_path):
+    data = fill(tmp_path / "d", {"a": 5, "lonely": 1, "void": 0})
+    dataset = open_folder(data, keep_small=True)
+    assert counts(dataset, "train") == {"a": 4, "lonely": 1, "void": 0}
+    assert counts(dataset, "validation") == {"a": 1, "lonely": 0, "void": 0}
+
+
+@pytest.mark.parametrize("layout", [{"images": 3}, {"images": 3, "more": 0}, {".hidden": 1}])
+def test_a_table_beside_the_images_is_pointed_to(tmp_path, layout):
+    data = fill(tmp_path / "d", layout)
+    (data / "cells.csv").write_text("image,label\n")
+    with pytest.raises(DataError) as caught:
+        open_folder(data)
+    assert f"what cells.csv says of these images, give {data / 'cells.csv'}" in caught.value.hint
+
+
+def test_a_file_that_is_no_table_is_told_what_may_be_given(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match="is not a folder") as caught:
+        open_folder(tmp_path / "notes.txt")
+    assert "or a table (.csv" in caught.value.hint

@@ -1,10 +1,13 @@
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from zoo.data import record
+from zoo.data.columns import Text
 from zoo.data.dataset import Dataset, make_samples
 from zoo.data.inspection import hash_file
 from zoo.data.record import read_splits, require_unchanged, write_splits
@@ -43,11 +46,59 @@ def test_every_name_and_every_kind_of_missing_truth_comes_back(dataset, tmp_path
     assert again.root == dataset.root
     for split, samples in dataset.splits.items():
         assert again.splits[split].files.tolist() == samples.files.tolist()
-        assert again.splits[split].digests.tolist() == samples.digests.tolist()
+        assert list(again.splits[split].digests) == list(samples.digests)
         for name, truth in samples.truths.items():
             found = again.splits[split].truths[name]
             assert found.dtype == truth.dtype
             np.testing.assert_array_equal(found, truth)
+
+
+def test_groups_come_back_and_those_of_no_row_stay_out(dataset, tmp_path):
+    names = np.array(["a", "", "two\nlines", "a"], dtype=Text)
+    grouped = replace(dataset.splits["train"], groups=names)
+    splits = {**dataset.splits, "train": grouped}
+    write_splits(tmp_path / "s.jsonl", replace(dataset, splits=splits))
+    again = read_splits(tmp_path / "s.jsonl", TARGETS)
+    assert again.train.groups.tolist() == names.tolist()
+    assert again.validation.groups is None
+
+
+def test_rows_of_one_file_and_one_name_share_them_when_they_come_back(
+    dataset, tmp_path, monkeypatch
+):
+    """Read in blocks of two rows, of which each finds its own digests."""
+    monkeypatch.setattr(record, "_BLOCK", 2)
+    rows = dataset.splits["train"].select([1, 1, 1, 2, 1])
+    write_splits(tmp_path / "s.jsonl", replace(dataset, splits={"train": rows}))
+    again = read_splits(tmp_path / "s.jsonl", TARGETS).train
+    assert list(again.digests) == list(rows.digests)
+    assert again.files.tolist() == rows.files.tolist()
+    assert len(again.digests.found) == 4
+    np.testing.assert_array_equal(again.truths[BOX.name], rows.truths[BOX.name])
+    assert np.signbit(read_signed_zero(tmp_path)).tolist() == [False, True]
+
+
+def read_signed_zero(folder: Path) -> list[float]:
+    """What equal numbers of different bits come back as."""
+    rows = make_samples(folder, ["a.png", "b.png"], {BOX.name: np.array([[0.0, 1], [-0.0, 1]])})
+    write_splits(folder / "z.jsonl", Dataset(root=folder, targets=(BOX,), splits={"train": rows}))
+    return read_splits(folder / "z.jsonl", (BOX,)).train.truths[BOX.name][:, 0].tolist()
+
+
+def test_rows_share_names_and_lists_of_them_and_no_numbers_are_kept_for_that(
+    dataset, tmp_path, monkeypatch
+):
+    """A million pairs of numbers differ, and what they were looked up by would be kept."""
+    shared, share = [], record._share
+    monkeypatch.setattr(
+        record, "_share", lambda cell, known: shared.append(cell) or share(cell, known)
+    )
+    write_splits(tmp_path / "s.jsonl", dataset)
+    read_splits(tmp_path / "s.jsonl", TARGETS)
+    assert NAMES[0] in shared
+    assert sorted(NAMES) in shared
+    numbers = [cell for cell in shared if isinstance(cell, list) and float in map(type, cell)]
+    assert numbers == []
 
 
 def test_the_fingerprint_comes_back(dataset, tmp_path):
@@ -136,6 +187,13 @@ def test_ten_changes_are_named_and_the_others_counted(kept):
     with pytest.raises(DataError, match="and 2 more") as caught:
         require_unchanged(kept)
     assert caught.value.problem.count(": missing") == 10
+
+
+def test_a_file_of_many_rows_is_looked_at_once(kept, monkeypatch):
+    seen = []
+    monkeypatch.setattr(record, "hash_file", lambda path: seen.append(path) or hash_file(path))
+    require_unchanged(kept.select([3, 1, 3, 3, 1]))
+    assert seen == [kept.path(3), kept.path(1)]
 
 
 def test_a_file_that_nobody_hashed_only_has_to_be_there(kept):

@@ -4,7 +4,13 @@ import pytest
 import torch
 from sklearn import metrics
 
-from zoo.targets import ClassTarget, LabelsTarget, fit_temperature, tune_thresholds
+from zoo.targets import (
+    ClassTarget,
+    LabelsTarget,
+    doubt_temperature,
+    fit_temperature,
+    tune_thresholds,
+)
 from zoo.targets.calibration import COLDEST, HOTTEST
 
 CLASSES = ClassTarget(classes=("a", "b", "c", "d"))
@@ -46,10 +52,11 @@ def test_the_temperature_of_overconfident_logits_is_found(target, draw, temperat
     ("target", "draw"), [(CLASSES, calibrated_classes), (LABELS, calibrated_labels)]
 )
 def test_no_other_temperature_has_a_lower_loss(target, draw):
+    """But for half a mistake in some hundred samples, which is worth a percent of temperature."""
     logits, truth = draw(500)
     logits = logits * 2.5
     found = fit_temperature(target, logits, truth)
-    for factor in (0.999, 1.001):
+    for factor in (0.98, 1.02):
         other = target.score(logits / (found.temperature * factor), truth).loss
         # The quoted loss is in float64, that of a score in float32.
         assert other > found.loss_after - 1e-7
@@ -78,6 +85,44 @@ def test_temperatures_are_bounded():
     wrong = torch.eye(4) * 5
     found = fit_temperature(CLASSES, wrong, torch.arange(4).roll(1))
     assert found.temperature == pytest.approx(HOTTEST)
+
+
+@pytest.mark.parametrize("count", [1, 12, 1000])
+def test_samples_that_are_all_right_end_at_the_confidence_of_jeffreys_prior(count):
+    sure = torch.tensor([[0.0, 3.0]]).expand(count, 2)
+    two = ClassTarget(classes=("a", "b"))
+    found = fit_temperature(two, sure, torch.ones(count, dtype=torch.int64))
+    confidence = (sure[0] / found.temperature).softmax(0)[1].item()
+    started = sure[0].softmax(0)[1].item()
+    # A temperature that would raise the loss is not taken.
+    assert confidence == pytest.approx(max(started, (count + 0.5) / (count + 1)), abs=1e-6)
+
+
+def test_a_perfectly_parted_validation_set_does_not_ask_for_certainty():
+    logits = 10 * torch.eye(4)[torch.arange(12) % 4]
+    found = fit_temperature(CLASSES, logits / 4, torch.arange(12) % 4)
+    assert (logits[0] / 4 / found.temperature).softmax(0)[0] < 0.97
+    assert found.temperature > 2 * COLDEST
+
+
+def test_too_few_mistakes_are_told_of():
+    truth = torch.arange(40) % 4
+    logits = torch.eye(4)[truth] * 5
+    for mistakes, doubted in ((0, True), (4, True), (5, False)):
+        given = truth.clone()
+        given[:mistakes] = (given[:mistakes] + 1) % 4
+        doubt = doubt_temperature(CLASSES, logits, given)
+        assert (doubt is not None) == doubted
+        assert doubt is None or doubt.startswith(f"label: {mistakes} of 40 validation images")
+    assert doubt_temperature(CLASSES, logits, torch.full((40,), -1)) is None
+
+
+def test_mistaken_labels_are_counted_answer_by_answer():
+    logits = torch.tensor([[2.0, -2.0, 2.0, 2.0]] * 3)
+    marks = torch.tensor([[1, 0, 0, -1]] * 3)
+    doubt = doubt_temperature(LABELS, logits, marks)
+    assert doubt is not None
+    assert doubt.startswith("tags: 3 of 9 validation answers")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,53 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.errors import RecipeError
-from zoo.recipes import DescendPhase, TopStages
+from zoo.errors import RecipeError, UnknownRecipeError
+from zoo.recipes import DescendPhase, Recipe, TopStages
 from zoo.registry.files import built_in_registry
-from zoo.training.changes import change_recipe, flag_of
+from zoo.training.changes import change_recipe, check_recipe, choose_recipe, flag_of
 
 RECIPES = built_in_registry().recipes
 FINETUNE = RECIPES["finetune"]
+
+
+def test_a_recipe_is_chosen_by_name_by_itself_or_by_the_backbone():
+    registry = built_in_registry()
+    backbone = registry.backbone("efficientnet_lite0")
+    made = replace(FINETUNE, name="made", batch_size=3)
+    assert choose_recipe("lora", backbone, registry) == RECIPES["lora"]
+    assert choose_recipe(made, backbone, registry) == made
+    assert choose_recipe(None, backbone, registry) == RECIPES[backbone.recipe]
+    with pytest.raises(UnknownRecipeError, match="finetun"):
+        choose_recipe("finetun", backbone, registry)
+
+
+def test_every_mistake_in_a_recipe_made_in_python_is_named_at_once():
+    phase = DescendPhase(train="all", epochs=0, lr=float("nan"), optimizer=7)
+    made = Recipe(
+        name="made", summary="", phases=[phase], batch_size="many", losses={"class": "hinge"}
+    )
+    with pytest.raises(RecipeError, match="the recipe made is not right") as caught:
+        check_recipe(made)
+    said = caught.value.problem
+    for place in ("epochs", "lr", "optimizer"):
+        assert f"$.phases[0].descend.{place}: " in said
+    assert "$.batch_size: " in said
+    assert "'cross-entropy', 'focal'" in said
+    assert "docs/recipes.md" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "phases", [(), "descend", ("descend",), ({"kind": "descend"},), (None,), None, 3]
+)
+def test_phases_that_are_none_are_a_clear_error(phases):
+    with pytest.raises(RecipeError, match=r"the recipe made is not right:\n\$\.phases"):
+        check_recipe(Recipe(name="made", summary="", phases=phases))
+
+
+def test_lists_are_taken_for_tuples():
+    phase = DescendPhase(train=["stage7", "neck"], epochs=1, lr=1e-3, step_at=[0.5])
+    checked = check_recipe(Recipe(name="made", summary="", phases=[phase]))
+    assert checked.phases == (replace(phase, train=("stage7", "neck"), step_at=(0.5,)),)
 
 
 def test_no_change_is_the_recipe_itself():
@@ -91,6 +131,13 @@ def test_impossible_values_are_told_together_with_their_places():
         change_recipe(FINETUNE, {"lr": -1, "flip": 2, "schedule": "wavy"})
     for place in ("lr", "flip", "schedule"):
         assert place in caught.value.problem
+        assert f"{place} takes " in caught.value.hint
+
+
+def test_only_fields_that_are_wrong_are_explained():
+    with pytest.raises(RecipeError) as caught:
+        change_recipe(FINETUNE, {"epochs": "abc", "lr": 0.1})
+    assert caught.value.hint == "epochs takes a whole number >= 1"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,11 +1,16 @@
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.zoo.training.small_runs import begin
 from zoo.data.loading import load_prepared
-from zoo.errors import RunInterruptedError
+from zoo.data.pixels import CacheSettings, LivePrepared
+from zoo.errors import RecipeError, RunInterruptedError
+from zoo.training import context
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import run_phases
 
 
 def test_a_saved_moment_can_be_continued_from(training):
@@ -63,3 +68,73 @@ def test_a_log_line_is_one_line_of_json(training):
     training.log({"step": 1})
     training.log({"step": 2})
     assert training.run.metrics_log.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def shift(network) -> None:
+    """Change the network's answers."""
+    with torch.no_grad():
+        network.heads["label"].last.bias.add_(1)
+
+
+def test_validation_is_decoded_once_and_its_bits_are_those_of_the_files(
+    plan, tmp_path, monkeypatch
+):
+    live = begin(plan, tmp_path / "live").outputs("validation")
+    cached = replace(plan, cache=CacheSettings(folder=tmp_path / "pixels"))
+    training = begin(cached, tmp_path / "run")
+    assert torch.equal(training.outputs("validation")["label"], live["label"])
+    monkeypatch.setattr(LivePrepared, "decode", None)
+    assert torch.equal(training.outputs("validation")["label"], live["label"])
+    again = begin(cached, tmp_path / "another")
+    assert torch.equal(again.outputs("validation")["label"], live["label"])
+
+
+def test_what_is_scored_once_is_not_kept(plan, tmp_path):
+    training = begin(replace(plan, cache=CacheSettings(folder=tmp_path / "pixels")), tmp_path / "r")
+    training.score("train")
+    assert not (tmp_path / "pixels").exists()
+
+
+def watch_runs(training, monkeypatch):
+    """List the splits that the network is run over, from now on."""
+    runs = []
+    outputs = type(training).outputs
+    monkeypatch.setattr(
+        type(training), "outputs", lambda self, split: (runs.append(split), outputs(self, split))[1]
+    )
+    return runs
+
+
+def test_a_network_that_did_not_change_since_the_last_epoch_is_not_run_again(training, monkeypatch):
+    runs = watch_runs(training, monkeypatch)
+    training.validate(last=True)
+    training.network.train()
+    kept = training.outputs_on_validation()["label"]
+    assert runs == ["validation"]
+    assert torch.equal(kept, training.outputs("validation")["label"])
+    shift(training.network)
+    changed = training.outputs_on_validation()["label"]
+    assert torch.equal(changed, training.outputs("validation")["label"])
+    assert not torch.equal(changed, kept)
+
+
+def test_the_network_is_hashed_after_the_last_epoch_alone(training, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(context, "fingerprint", lambda network: hashed.append(network) or "same")
+    runs = watch_runs(training, monkeypatch)
+    training.validate(last=True)
+    training.validate()
+    training.outputs_on_validation()
+    assert (len(hashed), len(runs)) == (1, 3)
+    run_phases(training)
+    assert len(hashed) == 2
+
+
+def test_a_measurement_that_does_not_fit_is_an_error_with_the_way_out(training):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB")
+
+    training.network.register_forward_pre_hook(fail)
+    with pytest.raises(RecipeError, match="measurement's images do not fit") as caught:
+        training.validate()
+    assert "--img-size" in caught.value.hint

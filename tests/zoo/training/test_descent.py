@@ -2,6 +2,7 @@ import json
 import shutil
 import signal
 from dataclasses import replace
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from tests.zoo.training.small_runs import (
     train,
 )
 from zoo.data.pixels.keep import CacheSettings
-from zoo.errors import RecipeError, RunInterruptedError
+from zoo.errors import DivergedError, RecipeError, RunInterruptedError
 from zoo.recipes import Augment, HeadRecipe, Lora, TopStages
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.descent import Descent
@@ -196,6 +197,23 @@ def test_max_steps_end_the_phase_within_an_epoch_and_its_schedule_with_it(few, t
     assert rates[-1] == pytest.approx(phase.lr / 5)
 
 
+def test_that_max_steps_ended_a_phase_is_said(few, tmp_path):
+    for steps, said in ((1, True), (100, False)):
+        heard = Heard()
+        recipe = recipe_of(replace(DESCEND, max_steps=steps))
+        train(plan_of(recipe, few), tmp_path / str(steps), heard)
+        assert any(f"--max-steps {steps} ends" in note for note in heard.notes) == said
+
+
+def test_every_phase_has_its_table_under_a_header(few, tmp_path):
+    heard = Heard()
+    phase = replace(DESCEND, train=TopStages(top=3), gradual=True, epochs=1)
+    train(plan_of(recipe_of(phase), few), tmp_path / "run", heard)
+    phases = [at for at, note in enumerate(heard.notes) if note.startswith("phase ")]
+    assert len(phases) == 3
+    assert all(heard.notes[at + 1].split()[0] == "stage" for at in phases)
+
+
 def test_more_steps_than_the_epochs_have_change_nothing(few, tmp_path, rates):
     train(plan_of(recipe_of(replace(DESCEND, max_steps=50)), few), tmp_path / "run")
     assert len(rates) == 6
@@ -303,6 +321,16 @@ def test_a_loss_that_is_not_finite_stops_with_advice_and_saves_nothing(descendin
     assert load_checkpoint(descending.run.checkpoints) is None
 
 
+def test_a_validation_loss_that_is_not_finite_stops_before_a_checkpoint(descending):
+    """Although the weights and the training losses are finite."""
+    head = descending.network.heads["label"]
+    head.register_forward_hook(lambda m, _, out: out if m.training else out * float("nan"))
+    with pytest.raises(DivergedError, match="validation loss became nan in epoch 1") as caught:
+        run_phases(descending)
+    assert "no checkpoint" in caught.value.problem
+    assert load_checkpoint(descending.run.checkpoints) is None
+
+
 @pytest.mark.usefixtures("_look_at_every_step")
 def test_a_loss_that_is_not_finite_leaves_the_earlier_checkpoint_as_it_was(few, tmp_path):
     """And the run goes on from there once what made it so is gone."""
@@ -384,6 +412,18 @@ def test_workers_change_no_bit(few, tmp_path):
     assert not changed(alone, state(train(replace(plan, workers=2), tmp_path / "two").network))
 
 
+@pytest.mark.usefixtures("_look_at_every_step")
+def test_an_interruption_ends_the_workers_and_changes_no_bit(few, tmp_path):
+    plan = plan_of(recipe_of(DESCEND), few)
+    alone = state(train(plan, tmp_path / "alone").network)
+    plan = replace(plan, workers=2, cache=CacheSettings(folder=tmp_path / "pixels"))
+    for step in (2, 4):
+        interrupt(plan, tmp_path / "two", step)
+        assert not active_children()
+    assert not changed(alone, state(train(plan, tmp_path / "two").network))
+    assert not active_children()
+
+
 def test_several_targets_with_gaps_train_together(few, tmp_path):
     recipe = recipe_of(replace(DESCEND, epochs=4), augment=PLAIN)
     training = train(plan_of(recipe, three_targets(few)), tmp_path / "run")
@@ -410,3 +450,30 @@ def test_a_log_line_says_what_an_epoch_gave(few, tmp_path):
         *("phase", "kind", "epoch", "step", "train_loss", "validation", "seconds"),
     }
     assert set(line["validation"]) == {"top-1", "loss"}
+
+
+@pytest.mark.parametrize("auto_batch", [False, True])
+def test_an_optimiser_that_finds_no_room_is_an_error_that_batches_do_not_mend(
+    few, tmp_path, monkeypatch, auto_batch
+):
+    """As Adam does, whose first step allocates what it keeps."""
+
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", fail)
+    training = begin(plan_of(recipe_of(DESCEND), few, auto_batch=auto_batch), tmp_path / "run")
+    training.progress = Heard()
+    with pytest.raises(RecipeError, match="what adamw keeps of them do not fit") as caught:
+        run_phases(training)
+    assert "hardly changes that" in caught.value.hint
+    assert not any("going on with batches" in note for note in training.progress.notes)
+
+
+def test_another_error_of_an_optimiser_stays_what_it_is(few, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("params, grads must have same dtype")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", fail)
+    with pytest.raises(RuntimeError, match="must have same dtype"):
+        run_phases(begin(plan_of(recipe_of(DESCEND), few), tmp_path / "run"))

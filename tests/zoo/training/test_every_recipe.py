@@ -22,7 +22,7 @@ from tests.zoo.training.small_runs import (
     state,
 )
 from zoo.backbones.network import build_network
-from zoo.data.pixels.source import LivePixels
+from zoo.data.pixels.live import LivePixels
 from zoo.errors import WeightsError
 from zoo.inputs.image import normalize
 from zoo.model import TrainedModel, load_model

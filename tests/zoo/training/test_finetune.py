@@ -11,6 +11,7 @@ from zoo.backbones.network import build_network
 from zoo.backbones.sources import fetch_weights
 from zoo.data.pixels.keep import CacheSettings
 from zoo.errors import RecipeError, RunError, UnreadableImagesError, WeightsError
+from zoo.recipes import Augment, DescendPhase, Recipe, TopStages
 from zoo.registry import load_registry
 from zoo.run import Run
 from zoo.training.finetune import finetune
@@ -61,6 +62,17 @@ def test_a_run_leaves_what_was_promised(photos):
     assert torch.__version__.startswith(record["versions"]["torch"])
     assert record["seed"] == 0
     assert record["commands"] == ["zoo finetune …"]
+
+
+def test_a_recipe_made_in_python_is_carried_out_and_recorded_in_full(photos):
+    made = Recipe(
+        name="made",
+        summary="Two steps",
+        phases=(DescendPhase(train=TopStages(top=1), epochs=5, lr=1e-3, max_steps=2),),
+        augment=Augment(rotation=10.0),
+    )
+    run = finetune(RESNET, photos, replace(QUICK, recipe=made, epochs=None))
+    assert run.read().recipe == replace(made, batch_size=6)
 
 
 def test_splits_name_every_file_with_its_hash(photos):
@@ -130,6 +142,20 @@ def test_missing_weights_stop_the_run_before_it_begins(photos, monkeypatch):
     monkeypatch.setattr("zoo.backbones.network.load_pretrained", refuse)
     with pytest.raises(WeightsError):
         finetune("efficientnet_lite0", photos, Settings(img_size=32, device="cpu"))
+    assert not Path("runs").exists()
+
+
+def test_steps_that_do_not_fit_the_processes_stop_the_run_before_it_begins(photos, monkeypatch):
+    asked = {}
+
+    def refuse(recipe, network, **among):
+        asked.update(among)
+        raise RecipeError("an image would count twice")
+
+    monkeypatch.setattr("zoo.training.finetune.require_images_for_all", refuse)
+    with pytest.raises(RecipeError, match="twice"):
+        finetune(RESNET, photos, QUICK)
+    assert asked == {"count": 18, "processes": 1, "device": torch.device("cpu")}
     assert not Path("runs").exists()
 
 

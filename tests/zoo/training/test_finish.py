@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ from tests.zoo.training.small_runs import (
     SOLVE,
     Heard,
     begin,
+    changed,
     plan_of,
     recipe_of,
+    state,
     three_targets,
 )
 from zoo.errors import RecipeError
@@ -158,6 +161,22 @@ def test_training_that_was_of_no_use_is_said(few, tmp_path, lr, worse):
     assert all("linear-probe" in note for note in said)
 
 
+@pytest.mark.parametrize(("factor", "said"), [(1.05, False), (1.3, True)])
+def test_a_clearly_higher_loss_at_the_same_score_is_said(few, tmp_path, factor, said):
+    phases = (SOLVE, replace(DESCEND, lr=1e-9, epochs=1))
+    recipe, heard = recipe_of(*phases, name="finetune-few"), Heard()
+    training = trained(plan_of(recipe, few), tmp_path / "run", heard)
+    log = training.run.metrics_log
+    first, last = map(json.loads, log.read_text().splitlines())
+    last["validation"] = first["validation"] | {"loss": factor * first["validation"]["loss"]}
+    log.write_text(f"{json.dumps(first)}\n{json.dumps(last)}\n")
+    finish(training)
+    notes = [note for note in heard.notes if "did not improve on the solved head" in note]
+    assert bool(notes) == said
+    assert all("try --recipe linear-probe" in note for note in notes)
+    assert not any("finetune-few" in note for note in notes)
+
+
 def test_a_deterministic_run_is_so_from_its_first_phase_to_its_last_measurement(
     few, tmp_path, monkeypatch
 ):
@@ -190,3 +209,29 @@ def test_carrying_out_a_plan_is_its_phases_and_its_end(few, tmp_path):
         (run.model_folder / "model.safetensors").read_bytes() for run in (other.run, expected.run)
     )
     assert ours == theirs
+
+
+def test_the_end_of_a_run_runs_over_validation_once(few, tmp_path, monkeypatch):
+    """The last epoch's outputs are calibrated by; only the finished model is run again."""
+    runs = []
+    outputs = Training.outputs
+    monkeypatch.setattr(
+        Training, "outputs", lambda self, split: (runs.append(split), outputs(self, split))[1]
+    )
+    training = trained(plan_of(recipe_of(DESCEND), few), tmp_path / "run")
+    assert runs == ["validation"] * DESCEND.epochs
+    finish(training)
+    assert runs == ["validation"] * (DESCEND.epochs + 1)
+
+
+@pytest.mark.parametrize("fields", [{"ema": 0.5}, {"patience": 1}])
+def test_a_resumed_end_gives_the_same_bits(few, tmp_path, fields):
+    """There the outputs of the last epoch are gone and made anew."""
+    plan = plan_of(recipe_of(replace(DESCEND, **fields)), few)
+    at_once = trained(plan, tmp_path / "once")
+    later = begin(plan, tmp_path / "once")
+    run_phases(later)
+    for training in (at_once, later):
+        finish(training)
+    assert at_once.config.calibration == later.config.calibration
+    assert not changed(state(at_once.network), state(later.network))

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.zoo.training.small_runs import (
     DESCEND,
@@ -14,7 +15,11 @@ from tests.zoo.training.small_runs import (
 from zoo.backbones.network import build_network
 from zoo.errors import RecipeError
 from zoo.recipes import Lora
-from zoo.training.fits import require_fit_to_data, require_fit_to_network
+from zoo.training.fits import (
+    require_fit_to_data,
+    require_fit_to_network,
+    require_images_for_all,
+)
 
 RECIPE = recipe_of(SOLVE, DESCEND)
 
@@ -80,6 +85,8 @@ def test_mixing_values_is_no_contradiction(few):
         ("torchvision/squeezenet1_1", {"parameters": "norms"}, "has no norms to train"),
         (RESNET, {"parameters": "biases", "train": ()}, None),
         (RESNET, {"optimizer": "adamm"}, "no optimiser named 'adamm'"),
+        (RESNET, {"optimizer": "adagrad", "momentum": 0.9}, "'adagrad' has no momentum"),
+        (RESNET, {"optimizer": "adagrad"}, None),
         (RESNET, {"train": ("stage9",)}, "no stage named stage9"),
         (VIT, {"lora": Lora()}, None),
         (VIT, {"parameters": "norms", "train": ("block6",)}, None),
@@ -109,6 +116,43 @@ def test_one_target_has_nothing_to_be_weighed_against(few):
         require_fit_to_data(replace(RECIPE, **fields), few, fields)
 
 
-def test_solved_heads_cannot_weigh_labels(few):
-    with pytest.raises(RecipeError, match="cannot weigh labels"):
-        require_fit_to_data(replace(RECIPE, class_weights="balanced"), three_targets(few))
+def test_solved_heads_weigh_labels_as_well_as_classes(few):
+    require_fit_to_data(replace(RECIPE, class_weights="balanced"), three_targets(few))
+
+
+GPU, CPU = torch.device("cuda"), torch.device("cpu")
+ADAPT = recipe_of(replace(DESCEND, batch_norm="adapt"), batch_size=4, accumulate=2)
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "images"),
+    [(33, "keep", 1), (49, "keep", 17), (17, "drop", 17), (3, "drop", 3)],
+)
+def test_shared_batch_statistics_need_an_image_of_every_process_in_every_batch(
+    networks, count, last, images
+):
+    """Of 17 images in four processes, batches of 4, the first alone has a second batch."""
+    recipe = replace(ADAPT, last_batch=last)
+    with pytest.raises(RecipeError, match=f"of a step of {images} images, some of 4") as caught:
+        require_images_for_all(recipe, networks[RESNET], count=count, processes=4, device=GPU)
+    assert "--batch-norm frozen" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("count", "processes", "changes", "name", "device"),
+    [
+        (33, 4, {}, RESNET, GPU),
+        (32, 4, {"last_batch": "keep"}, RESNET, GPU),
+        (39, 4, {"last_batch": "keep"}, RESNET, GPU),
+        (33, 4, {"last_batch": "keep"}, RESNET, CPU),
+        (33, 1, {"last_batch": "keep"}, RESNET, GPU),
+        (33, 4, {"last_batch": "keep"}, VIT, GPU),
+        (33, 4, {"last_batch": "keep", "phases": (DESCEND,)}, RESNET, GPU),
+        (33, 4, {"last_batch": "keep", "phases": (SOLVE,)}, RESNET, GPU),
+    ],
+)
+def test_where_no_image_is_counted_twice_any_step_will_do(
+    networks, count, processes, changes, name, device
+):
+    recipe = replace(ADAPT, **changes)
+    require_images_for_all(recipe, networks[name], count=count, processes=processes, device=device)

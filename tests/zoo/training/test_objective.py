@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.zoo.training.small_runs import SOLVE, recipe_of
+from tests.zoo.training.transfers import Copies, NumbersOnCPU
 from zoo.data.dataset import make_samples
 from zoo.errors import RecipeError
 from zoo.targets import ClassTarget, LabelsTarget, ValueTarget
@@ -16,6 +17,7 @@ KIND = ClassTarget(name="kind", classes=("a", "b", "c"))
 TAGS = LabelsTarget(name="tags", classes=("x", "y"))
 SIZE = ValueTarget(name="size", columns=("size",), mean=(10.0,), std=(4.0,))
 RECIPE = recipe_of(SOLVE)
+CPU, META = torch.device("cpu"), torch.device("meta")
 
 OUTPUTS = {
     "kind": torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.5], [1.0, 1.0, 3.0], [0.2, 0.0, 0.0]]),
@@ -38,7 +40,7 @@ def build(*targets, **fields):
 def loss_of(objective, rows=slice(None), whole=slice(None), **more):
     names = list(objective.losses)
     truths = {name: TRUTHS[name] for name in names}
-    divisors = objective.count({name: truths[name][whole] for name in names})
+    divisors = objective.count({name: truths[name][whole] for name in names}, CPU)
     return objective(
         {name: OUTPUTS[name][rows] for name in names},
         {name: truth[rows] for name, truth in truths.items()},
@@ -123,7 +125,7 @@ def test_a_step_that_knows_nothing_of_a_target_leaves_it_out():
     objective = build(KIND, SIZE)
     truths = {"kind": TRUTHS["kind"], "size": torch.full((4, 1), math.nan, dtype=torch.float64)}
     outputs = {name: OUTPUTS[name].clone().requires_grad_() for name in truths}
-    total = objective(outputs, truths, objective.count(truths))
+    total = objective(outputs, truths, objective.count(truths, CPU))
     total.backward()
     torch.testing.assert_close(total, loss_of(build(KIND)), rtol=1e-6, atol=0)
     assert not outputs["size"].grad.any()
@@ -132,7 +134,7 @@ def test_a_step_that_knows_nothing_of_a_target_leaves_it_out():
 def test_learnt_weights_leave_out_what_a_step_knows_nothing_of():
     objective = build(KIND, SIZE, weighting="uncertainty")
     truths = {"kind": TRUTHS["kind"], "size": torch.full((4, 1), math.nan, dtype=torch.float64)}
-    objective(OUTPUTS, truths, objective.count(truths)).backward()
+    objective(OUTPUTS, truths, objective.count(truths, CPU)).backward()
     kind, size = objective.weights.log_variances.grad.tolist()
     assert kind != 0
     assert size == 0
@@ -145,3 +147,24 @@ def test_one_target_alone_has_no_weight_to_learn():
 def test_a_loss_for_another_kind_of_target_is_refused():
     with pytest.raises(RecipeError, match="loss 'mse' does not fit target 'kind'"):
         build(KIND, losses={"class": "mse"})
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+@pytest.mark.parametrize(
+    "losses", [{}, {"class": "focal", "labels": "focal", "value": "huber"}], ids=str
+)
+def test_an_accelerator_is_sent_nothing_but_a_steps_truths(losses, weighting):
+    """And nothing is asked back: on `meta`, that is an error."""
+    changes = {"losses": losses, "weighting": weighting, "class_weights": "balanced"}
+    objective = build(KIND, TAGS, SIZE, **changes).to(META)
+    outputs = {name: value.to(META).requires_grad_() for name, value in OUTPUTS.items()}
+    truths = {name: truth.to(META) for name, truth in TRUTHS.items()}
+    with NumbersOnCPU(), Copies() as copies:
+        divisors = objective.count(TRUTHS, META)
+        objective(outputs, truths, divisors, partner=torch.arange(4, device=META)).backward()
+    assert copies.sent == [truth.shape for truth in TRUTHS.values()]
+
+
+def test_what_a_loss_needs_beside_the_rows_is_no_part_of_a_checkpoint():
+    objective = build(KIND, TAGS, SIZE, weighting="uncertainty", class_weights="balanced")
+    assert set(objective.state_dict()) == {"weights.log_variances"}

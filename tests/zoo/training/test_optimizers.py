@@ -160,6 +160,45 @@ def test_momentum_is_that_of_sgd_and_the_first_beta_of_adam(network):
     assert adam["betas"] == (0.8, 0.999)
 
 
+def test_momentum_that_nobody_asked_for_is_the_usual_one(network):
+    momenta = {
+        name: build_optimizer(network, replace(PHASE, optimizer=name), ALL).param_groups[0]
+        for name in ("sgd", "sgdw", "rmsprop", "adam", "lion")
+    }
+    assert [momenta[name]["momentum"] for name in ("sgd", "sgdw", "rmsprop")] == [0.9, 0.9, 0.0]
+    assert [momenta[name]["betas"][0] for name in ("adam", "lion")] == [0.9, 0.9]
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "sgdw", "lars", "muon", "madgrad"])
+def test_an_optimiser_takes_the_momentum_that_it_is_given(network, name):
+    phase = replace(PHASE, optimizer=name, momentum=0.7)
+    assert {g["momentum"] for g in build_optimizer(network, phase, ALL).param_groups} == {0.7}
+
+
+@pytest.mark.parametrize("name", ["adagrad", "adadelta", "lion", "lamb", "adan"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_momentum_that_would_not_be_heard_of_is_refused(network, name, momentum):
+    phase = replace(PHASE, optimizer=name, momentum=momentum)
+    with pytest.raises(RecipeError, match=f"'{name}' has no momentum to set to {momentum:g}"):
+        build_optimizer(network, phase, ALL)
+
+
+@pytest.mark.parametrize("name", known_optimizers())
+def test_a_momentum_is_either_refused_or_changes_the_steps(name):
+    """For every optimiser that there is: nothing is silently ignored."""
+    trained = []
+    for momentum in (0.3, 0.8):
+        network = SmallNetwork()
+        phase = replace(PHASE, optimizer=name, momentum=momentum)
+        try:
+            optimizer = build_optimizer(network, phase, ALL)
+        except RecipeError:
+            return
+        train(network, optimizer, phase, range(4))
+        trained.append(network.heads.kind.weight)
+    assert not torch.equal(*trained)
+
+
 def test_sgd_without_momentum_is_not_nesterovs(network):
     phase = replace(PHASE, optimizer="sgd", momentum=0.0, nesterov=True)
     assert build_optimizer(network, phase, ALL).param_groups[0]["nesterov"] is False

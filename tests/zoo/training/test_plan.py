@@ -23,6 +23,13 @@ def test_no_settings_are_the_recipe_itself(backbone):
     assert adapt_recipe(RECIPES["finetune"], backbone, Settings()) == RECIPES["finetune"]
 
 
+@pytest.mark.parametrize("train", [{"top": 99}, {"freeze": 99}])
+def test_more_stages_than_there_are_are_refused_with_their_number(backbone, train):
+    count = len(backbone.stages)
+    with pytest.raises(RecipeError, match=f"has {count} stages, not 99"):
+        adapt_recipe(RECIPES["finetune"], backbone, Settings(changes={"train": train}))
+
+
 def test_seed_zero_is_a_seed(backbone):
     recipe = replace(RECIPES["finetune"], seed=5)
     assert adapt_recipe(recipe, backbone, Settings(seed=0)).seed == 0

@@ -11,9 +11,10 @@ from zoo.backbones.network import build_network
 from zoo.errors import BrokenRegistryError, RunError, UnknownBackboneError, WeightsError
 from zoo.model import load_config
 from zoo.registry import Lock, Weights, load_registry, to_data
+from zoo.targets import ValueTarget
 from zoo.training.finetune import finetune
 from zoo.training.plan import Settings
-from zoo.training.prepare import default_name, describe_target, limit_train
+from zoo.training.prepare import default_name, describe_target
 from zoo.training.resume import resume
 
 QUICK = Settings(recipe="linear-probe", img_size=32, device="cpu", workers=0, cache=None)
@@ -204,21 +205,17 @@ def test_a_run_is_named_after_what_the_backbone_is_called(name, expected, photos
 
 
 def test_targets_are_described_by_what_there_is_to_learn(few):
-    label, tags, size = three_targets(few).targets
-    assert describe_target(label) == "label: 3 classes"
-    assert describe_target(tags) == "tags: 2 labels"
-    assert describe_target(size).startswith("size: size 10")
-    assert " ± " in describe_target(size)
+    dataset = three_targets(few)
+    label, tags, size = (
+        describe_target(target, dataset.train.truths[target.name]) for target in dataset.targets
+    )
+    assert label == "label: 3 classes"
+    assert tags == "tags: 2 labels"
+    assert size.startswith("size: size 10")
+    assert " ± " in size
 
 
-def test_fewer_samples_are_chosen_by_the_seed_and_keep_their_truths(few):
-    first, again, other = (limit_train(few, 7, seed).train for seed in (1, 1, 2))
-    assert first.files.tolist() == again.files.tolist() != other.files.tolist()
-    kinds = [few.targets[0].classes[at] for at in first.truths["label"]]
-    assert [str(file).split("/")[0] for file in first.files] == kinds
-    assert len(first) == 7
-
-
-def test_a_limit_beyond_what_there_is_changes_nothing(few):
-    assert limit_train(few, 18, 0) is few
-    assert limit_train(few, None, 0) is few
+def test_a_constant_value_is_said_to_be_one():
+    target = ValueTarget.fit("price", [5, 5, None])
+    truth = target.encode([5, 5, None])
+    assert describe_target(target, truth) == "price: price 5 ± 0 (constant)"

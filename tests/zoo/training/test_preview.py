@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from zoo.data.open import open_dataset
+from zoo.data.open import DataSettings, open_dataset
 from zoo.errors import RecipeError
 from zoo.registry import load_registry
 from zoo.seeds import derive_seed
@@ -47,6 +49,13 @@ def test_a_small_data_set_gives_each_image_once(photos):
     assert all_of_them - three == 15 * (three - two) > 0
 
 
+def test_a_limit_shows_the_images_that_would_train(photos):
+    """Five of the 18."""
+    few = Settings(recipe="feature-extraction", img_size=64, seed=5, limit_train=5)
+    heights = [sheet_of(photos, few, count=count).height for count in (5, 100)]
+    assert heights[0] == heights[1] < sheet_of(photos, count=100).height
+
+
 def test_the_same_settings_give_the_same_sheet_and_another_seed_another(photos):
     other = Settings(recipe="feature-extraction", img_size=64, seed=6)
     assert sheet_of(photos) == sheet_of(photos)
@@ -56,3 +65,14 @@ def test_the_same_settings_give_the_same_sheet_and_another_seed_another(photos):
 def test_a_recipe_that_does_not_augment_has_nothing_to_show(photos):
     with pytest.raises(RecipeError, match="as evaluation sees them"):
         sheet_of(photos, Settings(recipe="linear-probe"))
+
+
+def test_captions_are_written_for_people(photos, monkeypatch):
+    rows = []
+    monkeypatch.setattr(preview, "contact_sheet", lambda *parts: rows.extend(parts[-1]))
+    lines = [f"photos/discs/{at:02d}.png,18,RBC;WBC" for at in range(8)]
+    table = photos.parent / "cells.csv"
+    table.write_text("\n".join(["image,count,cells", *lines]))
+    columns = DataSettings(input="image", targets=("count:value", "cells:labels"))
+    sheet_of(table, replace(SETTINGS, data=columns))
+    assert {row.label for row in rows} == {"18 · RBC; WBC"}

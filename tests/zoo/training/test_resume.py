@@ -7,8 +7,10 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.zoo.training.small_runs import RESNET, VIT, Heard, StopAfter, changed
-from zoo.errors import DamagedFileError, DataError, RunError, RunInterruptedError
-from zoo.run import Run
+from zoo.errors import DamagedFileError, DataError, RecipeError, RunError, RunInterruptedError
+from zoo.registry.files import built_in_registry
+from zoo.run import Run, locate_model
+from zoo.training.descent import Descent
 from zoo.training.finetune import finetune
 from zoo.training.interruption import StopFlag
 from zoo.training.plan import Settings
@@ -151,8 +153,27 @@ def test_resuming_with_other_settings_is_refused_by_their_names(photos, unfinish
         resume(unfinished.path, settings=Settings(img_size=64))
     with pytest.raises(RunError, match="other settings: --recipe"):
         resume(unfinished.path, settings=Settings(recipe="finetune-all"))
+    with pytest.raises(RunError, match="other settings: --shard"):
+        resume(unfinished.path, settings=Settings(shard=True))
     with pytest.raises(RunError, match="other settings: data"):
         resume(unfinished.path, RESNET, photos / "discs")
+
+
+def test_a_run_of_a_recipe_made_in_python_is_resumed_with_or_without_it(photos):
+    made = replace(built_in_registry().recipe("gradual-unfreeze"), name="made", batch_size=6)
+    settings = replace(QUICK, recipe=made, epochs=1, batch_size=None)
+    unfinished = stop(photos, settings, step=3)
+    assert unfinished.read().recipe.name == "made"
+    other = replace(made, label_smoothing=0.2)
+    with pytest.raises(RunError, match="other settings: --recipe"):
+        resume(unfinished.path, settings=replace(settings, recipe=other))
+    with pytest.raises(RunError, match="other settings: --recipe"):
+        resume(unfinished.path, settings=Settings(recipe="gradual-unfreeze"))
+    resumed = resume(unfinished.path, RESNET, photos, settings)
+    whole = finetune(RESNET, photos, settings)
+    assert changed(weights(resumed), weights(whole)) == set()
+    again = stop(photos, settings, step=3, output=Path("runs/again"))
+    assert changed(weights(resume(again.path)), weights(whole)) == set()
 
 
 def test_the_words_of_a_gradual_run_are_those_that_it_was_begun_with(photos):
@@ -220,3 +241,52 @@ def test_the_handlers_of_signals_are_given_back(photos):
     before = signal.getsignal(signal.SIGTERM)
     stop(photos)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_that_failed_says_why_and_is_resumed_to_the_same_bits(photos, monkeypatch):
+    whole = finetune(RESNET, photos, QUICK, output=Path("runs/whole"))
+    end = Descent._end
+
+    def fail(self, epoch):
+        if epoch == 1:
+            raise RuntimeError("no kernel image is available\nfor this device")
+        end(self, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Descent, "_end", fail)
+        with pytest.raises(RuntimeError, match="no kernel image"):
+            finetune(RESNET, photos, QUICK, output=Path("runs/failed"))
+    failed = Run(Path("runs/failed"))
+    record = failed.read()
+    assert record.status == "failed"
+    assert record.failure.problem == "RuntimeError: no kernel image is available"
+    assert record.failure.time >= record.created
+    with pytest.raises(RunError, match="failed: RuntimeError: no kernel image"):
+        locate_model(failed.path)
+    with pytest.raises(RunError, match="exists") as caught:
+        finetune(RESNET, photos, QUICK, output=failed.path)
+    assert "--resume" in caught.value.hint
+    resume(failed.path, settings=Settings(workers=0, cache=None))
+    assert (failed.read().status, failed.read().failure) == ("complete", None)
+    assert changed(weights(whole), weights(failed)) == set()
+
+
+def test_an_error_of_ours_is_recorded_as_it_was_told(photos):
+    settings = replace(QUICK, lr=1e30, changes={"optimizer": "sgd"})
+    with pytest.raises(RecipeError) as caught:
+        finetune(RESNET, photos, settings, output=Path("runs/broken"))
+    record = Run(Path("runs/broken")).read()
+    assert record.status == "failed"
+    assert record.failure.problem == caught.value.problem.partition("\n")[0]
+
+
+def test_an_impatient_interruption_is_recorded_as_one(photos, monkeypatch):
+    """A second Ctrl-C acts at once, without a checkpoint."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Descent, "_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(RESNET, photos, QUICK, output=Path("runs/impatient"))
+    assert Run(Path("runs/impatient")).read().status == "interrupted"

@@ -48,7 +48,7 @@ def test_a_warm_up_of_a_tenth_and_a_line_is_the_slanted_triangle_of_ulmfit():
     assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) <= 1 / ratio
 
 
-@pytest.mark.parametrize("total", [3, 5, 11, 37, STEPS])
+@pytest.mark.parametrize("total", [11, 37, STEPS])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25, 0.5, 0.9])
 def test_one_cycle_is_that_of_torch_step_by_step(total, warmup):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
@@ -66,6 +66,33 @@ def test_one_cycle_is_that_of_torch_step_by_step(total, warmup):
         optimizer.step()
         if step + 1 < total:
             schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("total", "warmup", "expected"),
+    [
+        (1, 0.0, [1.0]),
+        (1, 0.999, [1.0]),
+        (2, 0.0, [1.0, 0.0]),
+        (2, 0.999, [1.0, 0.0]),
+        (3, 0.0, [1.0, 0.5, 0.0]),
+        (3, 0.9, [0.04, 1.0, 0.0]),
+    ],
+)
+def test_the_shortest_cycles_reach_their_peak(total, warmup, expected):
+    rates = factors(total, schedule="one-cycle", warmup=warmup)
+    # What a cycle ends at is 4e-6 of its peak, not zero.
+    assert rates == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.01, 0.3, 0.5, 0.75, 0.99])
+def test_a_cycle_of_any_length_comes_near_to_its_peak(warmup):
+    """Its peak may lie between two steps: half a step from one of them, and no further."""
+    for total in range(1, 40):
+        phase = replace(PHASE, schedule="one-cycle", warmup=warmup)
+        assert max(factors(total, schedule="one-cycle", warmup=warmup)) >= 0.7
+        low = min(cycled_momentum(phase, step, total) for step in range(total))
+        assert 0.85 <= low <= 0.88
 
 
 def test_steps_fall_by_the_factor_at_their_parts():

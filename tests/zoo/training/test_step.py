@@ -11,12 +11,13 @@ from tests.zoo.training.small_runs import (
     Heard,
     StopAfter,
     begin,
+    changed,
     plan_of,
     recipe_of,
     state,
     train,
 )
-from zoo.data.pixels.source import LivePixels
+from zoo.data.pixels.live import LivePixels
 from zoo.errors import RecipeError, RunInterruptedError
 from zoo.inputs.image import normalize
 from zoo.recipes import HeadRecipe
@@ -242,3 +243,25 @@ def test_a_run_whose_batches_were_halved_trains_the_same_and_stays_halved(few, t
     assert after.seen[:2] == [3, 3]
     # Sums of float32 in another order.
     torch.testing.assert_close(state(again.network), state(whole.network), rtol=0, atol=2e-6)
+
+
+def test_a_step_that_fails_halfway_moves_batch_statistics_once(few, tmp_path):
+    """Its first batch has moved them when its second does not fit."""
+    plan = plan_of(recipe_of(replace(DESCEND, batch_norm="adapt"), batch_size=4), few)
+    halved = replace(plan, recipe=replace(plan.recipe, batch_size=2))
+    runs = [begin(run, tmp_path) for run in (halved, replace(plan, auto_batch=True))]
+    calls = []
+
+    def fail_at_the_second(module, inputs):
+        calls.append(len(inputs[0]))
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    runs[1].network.register_forward_pre_hook(fail_at_the_second)
+    for run in runs:
+        run.network.train()
+        backward(Stepper(run, seed=5))
+    assert calls == [4, 2, 2, 2, 2]
+    expected, found = (dict(run.network.named_buffers()) for run in runs)
+    assert expected["body.bn1.num_batches_tracked"] == 3
+    assert not changed(expected, found)

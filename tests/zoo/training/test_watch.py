@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zoo.errors import RecipeError
+from zoo.errors import DivergedError, RecipeError
 from zoo.training.watch import LossWatch
 
 
@@ -64,3 +64,49 @@ def test_losses_of_several_processes_are_added_up(watch):
     watch.training.processes = SimpleNamespace(count=2, accelerator=accelerator)
     note(watch, 1.0, 3.0)
     assert watch.look(2) == 3.0
+
+
+def broken_weight(network):
+    network.body.layer4[0].conv1.weight.data[0] = math.nan
+    return []
+
+
+def broken_variance(network):
+    network.body.bn1.running_var[1] = math.inf
+    return []
+
+
+def broken_average(network):
+    return [torch.ones(3), torch.tensor([1.0, -math.inf])]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (broken_weight, "weights"),
+        (broken_variance, "BatchNorm statistics"),
+        (broken_average, "averaged weights"),
+    ],
+)
+def test_nothing_that_a_checkpoint_keeps_may_be_no_number(watch, spoil, what):
+    network = watch.training.network
+    watch.require_finite(network, 7, [torch.ones(3)])
+    averages = spoil(network)
+    problem = f"the {what} are not finite any more after step 7; there is no checkpoint before it"
+    with pytest.raises(RecipeError, match=problem) as caught:
+        watch.require_finite(network, 7, averages)
+    assert "--clip-norm" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_validation_loss_that_is_no_number_names_epoch_and_checkpoint(watch, value):
+    watch.require_finite_validation(3.3e12, 1)
+    watch.saved(2)
+    problem = f"validation loss became {value} in epoch 2; the checkpoint of step 2 in "
+    with pytest.raises(DivergedError, match=problem) as caught:
+        watch.require_finite_validation(value, 2)
+    assert "lower --lr" in caught.value.hint
+
+
+def test_large_weights_are_finite_although_their_squares_are_not(watch):
+    watch.require_finite(watch.training.network, 1, [torch.full((2,), 1e30)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -19,10 +20,10 @@ import torch
 from accelerate import PartialState
 
 from tests.conftest import CLASSES, draw
-from tests.zoo.training.small_runs import DESCEND, RESNET, SIZE, SOLVE
+from tests.zoo.training.small_runs import DESCEND, RESNET, SIZE, SOLVE, VIT
 from zoo.data.open import DataSettings
 from zoo.errors import StorageError, ZooError
-from zoo.recipes import Augment, DescendPhase, Recipe
+from zoo.recipes import Augment, DescendPhase, Lora, Recipe
 from zoo.registry.files import built_in_registry
 from zoo.run import Run
 from zoo.training import descent, finetune, processes, step
@@ -43,6 +44,8 @@ class Case:
     limit: int | None = None
     recipe: dict[str, object] = field(default_factory=dict)
     device: str = "cpu"
+    network: str = RESNET
+    shard: bool = False
 
 
 CASES = {
@@ -51,7 +54,7 @@ CASES = {
         recipe={"accumulate": 2, "last_batch": "keep", "augment": Augment()},
     ),
     "few": Case(
-        (replace(SGD, epochs=4),),
+        (replace(SGD, epochs=4, clip_norm=1.0),),
         targets=("kind:class", "size:value"),
         limit=9,
         recipe={"last_batch": "keep", "weighting": "uncertainty"},
@@ -62,6 +65,11 @@ CASES = {
         (replace(SGD, batch_norm="adapt"),), targets=("kind:class",), device="cuda"
     ),
 }
+
+LORA = replace(SGD, lora=Lora(rank=2, alpha=4.0), clip_norm=0.5)
+CASES["lora"] = Case((LORA, SGD), targets=("kind:class",), network=VIT)
+SHARDED = tuple(name for name in CASES if name != "synchronised")
+CASES |= {f"sharded-{name}": replace(CASES[name], shard=True) for name in SHARDED}
 
 
 @dataclass
@@ -107,6 +115,7 @@ def settings_of(case: Case, batch_size: int) -> Settings:
         workers=0,
         cache=None,
         pretrained=False,
+        shard=case.shard,
     )
 
 
@@ -118,7 +127,7 @@ def run(case: Case, data: Path, output: Path, batch_size: int, progress=None) ->
     registry = built_in_registry()
     registry = replace(registry, recipes={**registry.recipes, "together": recipe})
     return finetune.finetune(
-        RESNET,
+        case.network,
         data / "table.csv",
         settings_of(case, batch_size),
         output=output,
@@ -181,13 +190,16 @@ def stop_one(number: int, rank: int) -> Callable[[], None]:
     return undo
 
 
-def interrupted(folder: Path, account: Account, rank: int) -> int:
+def interrupted(folder: Path, account: Account, rank: int, name: str = "everything") -> int:
     """Stop the second of two processes on the way, see where all stand, and go on."""
-    output, undo = folder / "runs" / f"interrupted-{rank}", stop_one(4, rank)
+    prefix = name.removesuffix("everything")
+    output, undo = folder / "runs" / f"{prefix}interrupted-{rank}", stop_one(4, rank)
     with suppress(ZooError):
-        run(CASES["everything"], folder / "data", output, 4)
+        run(CASES[name], folder / "data", output, 4)
     undo()
     account.found = sorted(path.name for path in (output / "checkpoints").iterdir())
+    if PartialState().is_main_process:
+        shutil.copytree(output / "checkpoints", folder / "kept" / output.name)
     resume(output, settings=Settings(workers=0, cache=None), progress=_Notes(account))
     return account.found
 
@@ -225,6 +237,22 @@ def foreign(folder: Path, _: Account) -> None:
     resume(folder / "runs" / "foreign", settings=Settings(workers=0, cache=None))
 
 
+def impatient(_folder: Path, _: Account) -> None:
+    """Interrupt the first process while the other waits for what it makes."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        processes.join_processes("cpu", "fp32").agree(interrupt)
+
+
+def compiled(folder: Path, _: Account) -> None:
+    """Ask for what a network that is spread cannot do."""
+    settings = replace(settings_of(CASES["sharded-few"], 4), recipe="finetune", compile=True)
+    finetune.finetune(RESNET, folder / "data" / "table.csv", settings)
+
+
 def automatic(folder: Path, _: Account) -> None:
     """Ask for what only one process can do."""
     settings = replace(settings_of(CASES["few"], 4), recipe="finetune", auto_batch=True)
@@ -246,11 +274,16 @@ SCENARIOS: dict[str, Callable[[Path, Account], object]] = {
     "existing": trained("few"),
     "interrupted-0": lambda folder, account: interrupted(folder, account, 0),
     "interrupted-1": lambda folder, account: interrupted(folder, account, 1),
+    "sharded-interrupted-1": lambda folder, account: interrupted(
+        folder, account, 1, "sharded-everything"
+    ),
     "stopped": stopped,
     "without-a-folder": without_a_folder,
     "broken": broken,
     "foreign": foreign,
     "automatic": automatic,
+    "compiled": compiled,
+    "impatient": impatient,
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from zoo.data.check.files import check_files
-from zoo.data.check.findings import Place, Report, sort_findings
+from zoo.data.check.findings import FoundFile, Report, sort_findings
+from zoo.data.check.glance import glance_at_pictures
 from zoo.data.check.grouping import group_pictures
 from zoo.data.check.identical import check_identical
 from zoo.data.check.look import Looks, look_at
@@ -11,6 +12,7 @@ from zoo.data.check.near import check_near
 from zoo.data.check.pictures import Pictures, check_pictures
 from zoo.data.check.rows import Rows, gather_rows
 from zoo.data.check.summary import summarise
+from zoo.data.check.suspects import hash_suspects
 from zoo.data.check.truths import check_truths
 from zoo.data.dataset import Dataset
 from zoo.progress import Progress, Silence
@@ -28,16 +30,21 @@ def check_dataset(
 
     Args:
         dataset: Opened without its bad files; see `Dataset.skipped`.
-        quick: Open no file: identical ones, truths and their balance only.
+        quick: Open no more files than a few seconds allow: truths and their balance, what is
+            identical, and near duplicates in two splits.
         near: Look for near duplicates, too.
         img_size: Pixels of each side that the network sees.
         progress: Hears of each image.
     """
-    rows = gather_rows(dataset)
+    rows, progress = gather_rows(dataset), progress or Silence()
     if quick:
-        findings = [*check_identical(dataset, rows), *check_truths(dataset, rows)]
+        rows, unopened = hash_suspects(rows, progress)
+        findings = [
+            *check_identical(dataset, rows, unopened=unopened),
+            *(glance_at_pictures(rows, progress) if near else ()),
+            *check_truths(dataset, rows),
+        ]
         return Report(summary=summarise(dataset, None), findings=sort_findings(findings))
-    progress = progress or Silence()
     rows, looks, unread = _look(rows, progress)
     findings = [
         *check_files(dataset, unread),
@@ -49,7 +56,7 @@ def check_dataset(
     return Report(summary=summarise(dataset, looks), findings=sort_findings(findings))
 
 
-def _look(rows: Rows, progress: Progress) -> tuple[Rows, Looks, list[Place]]:
+def _look(rows: Rows, progress: Progress) -> tuple[Rows, Looks, list[FoundFile]]:
     """Open one file of each content; those not hashed before are now told apart by their bytes."""
     firsts = rows.first_rows()
     paths = [rows.path(row) for row in firsts.tolist()]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from zoo.data.dataset import Truth
 from zoo.targets import Target
+from zoo.targets.cells import name_of
 
 
 def find_conflicts(target: Target, truth: Truth, group_of: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -49,7 +50,7 @@ def _in_words(cell: object) -> str:
         case None:
             return "unlabelled"
         case dict():
-            return ", ".join(f"{name}={value}" for name, value in cell.items())
+            return "; ".join(f"{name}={value}" for name, value in cell.items())
         case list():
-            return ", ".join(map(str, cell)) or "no label"
-    return str(cell)
+            return "; ".join(map(_in_words, cell)) or "no label"
+    return name_of(cell)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.data.check.findings import MOST_GROUPS, Finding, Place, count_of
+from zoo.data.check.findings import MOST_GROUPS, Finding, FoundFile, count_of
 from zoo.data.dataset import Dataset
 
 
-def check_files(dataset: Dataset, unread: Sequence[Place]) -> Iterator[Finding]:
+def check_files(dataset: Dataset, unread: Sequence[FoundFile]) -> Iterator[Finding]:
     """Yield what was left out.
 
     Args:
         dataset: Says what opening it left out.
         unread: Further files that cannot be decoded, each with the reason.
     """
-    skipped = [Place(file=file, remark=reason) for file, reason in dataset.skipped.items()]
+    skipped = [FoundFile(file=file, remark=reason) for file, reason in dataset.skipped.items()]
     if bad := [*skipped, *unread]:
         yield Finding(
             kind="unreadable",
@@ -30,6 +30,7 @@ def check_files(dataset: Dataset, unread: Sequence[Place]) -> Iterator[Finding]:
             kind="ignored",
             severity="note",
             count=len(ignored),
-            text=f"{count_of(len(ignored), 'file')} skipped that is no image by its name",
-            groups=tuple((Place(file=file),) for file in ignored[:MOST_GROUPS]),
+            text=f"{count_of(len(ignored), 'file')} skipped, no "
+            f"{'image by its name' if len(ignored) == 1 else 'images by their names'}",
+            groups=tuple((FoundFile(file=file),) for file in ignored[:MOST_GROUPS]),
         )

@@ -19,7 +19,7 @@ MOST_PLACES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FoundFile:
     """One file in a finding."""
 
     file: str
@@ -47,7 +47,7 @@ class Finding:
     """What was found, in a sentence that begins with the count."""
     hint: str = ""
     """What to do about it; empty where nothing has to be done."""
-    groups: tuple[tuple[Place, ...], ...] = ()
+    groups: tuple[tuple[FoundFile, ...], ...] = ()
     """The files, those that belong together in one group; at most `MOST_GROUPS`."""
 
 

@@ -6,13 +6,21 @@ from zoo.data.check.check import check_dataset
 from zoo.data.check.findings import Finding
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
+from zoo.progress import Progress
 
 _SHOWN = 5
 """Pairs that the error lists."""
 
 
-def require_no_leaks(dataset: Dataset, *, allow_leaks: bool) -> list[str]:
-    """Refuse identical images in two splits; no file is opened.
+def require_no_leaks(
+    dataset: Dataset, *, allow_leaks: bool, progress: Progress | None = None
+) -> list[str]:
+    """Refuse identical images in two splits.
+
+    Args:
+        dataset: Opened without its bad files.
+        allow_leaks: Make a note of them instead.
+        progress: Hears of each image that is looked at.
 
     Returns:
         What else the quick check found, in words.
@@ -20,7 +28,7 @@ def require_no_leaks(dataset: Dataset, *, allow_leaks: bool) -> list[str]:
     Raises:
         DataError: The same image is in two splits, unless `allow_leaks`.
     """
-    report = check_dataset(dataset, quick=True)
+    report = check_dataset(dataset, quick=True, progress=progress)
     leaks = report.of_kind("leaks")
     if leaks is not None and not allow_leaks:
         raise DataError(
@@ -43,4 +51,5 @@ def _list_pairs(leaks: Finding) -> str:
 
 def _in_words(finding: Finding) -> str:
     example = " = ".join(map(str, finding.groups[0][:2])) if finding.groups else ""
-    return f"{finding.text}, such as {example}" if example else finding.text
+    text = f"{finding.text}, such as {example}" if example else finding.text
+    return f"{text}; {finding.hint}" if finding.hint else text

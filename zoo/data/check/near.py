@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.check.conflicts import find_conflicts
-from zoo.data.check.findings import Finding, Place, count_of
+from zoo.data.check.findings import Finding, FoundFile, count_of
 from zoo.data.check.grouping import Grouping
 from zoo.data.check.identical import conflict_finding, count_measured, count_splits
 from zoo.data.check.rows import Rows, gather_truths, list_groups, one_of_each_split_first
@@ -25,25 +25,19 @@ def check_near(dataset: Dataset, rows: Rows, grouping: Grouping) -> Iterator[Fin
     """
     group_of = grouping.group_of[rows.content]
     several = np.bincount(grouping.group_of) > 1
-    splits = count_splits(rows, group_of)
-    across, within = several & (splits > 1), several & (splits == 1)
-    if count := int(across.sum()):
-        yield Finding(
-            kind="near-leaks",
-            severity="warning",
-            count=count,
-            text=f"{count_of(count, 'picture')} in more than one split, in files that differ"
-            f"{count_measured(rows, across[group_of])}",
-            hint="look at them: a score on what training saw flatters; a group column keeps "
-            "together what belongs together",
-            groups=_place_groups(rows, grouping, group_of, across),
-        )
+    within = several & (count_splits(rows, group_of) == 1)
+    yield from find_near_leaks(
+        rows,
+        grouping,
+        hint="look at them: a score on what training saw flatters; a group column keeps "
+        "together what belongs together",
+    )
     if count := int(within.sum()):
         yield Finding(
             kind="near-repeats",
             severity="warning",
             count=count,
-            text=f"{count_of(count, 'picture')} more than once in one split, in files that differ",
+            text=f"{count_of(count, 'picture')} more than once in one split, as near duplicates",
             hint="look at them: each copy counts again, in training and in scores",
             groups=_place_groups(rows, grouping, group_of, within),
         )
@@ -56,9 +50,34 @@ def check_near(dataset: Dataset, rows: Rows, grouping: Grouping) -> Iterator[Fin
             )
 
 
+def find_near_leaks(
+    rows: Rows, grouping: Grouping, *, among: str = "", hint: str
+) -> Iterator[Finding]:
+    """Yield near duplicates across splits.
+
+    Args:
+        rows: All rows, or some.
+        grouping: Of their different contents.
+        among: Which images were compared, where not all were.
+        hint: What to do about them.
+    """
+    group_of = grouping.group_of[rows.content]
+    across = (np.bincount(grouping.group_of) > 1) & (count_splits(rows, group_of) > 1)
+    if count := int(across.sum()):
+        yield Finding(
+            kind="near-leaks",
+            severity="warning",
+            count=count,
+            text=f"{count_of(count, 'picture')} in more than one split, as near duplicates"
+            f"{count_measured(rows, across[group_of])}{among}",
+            hint=hint,
+            groups=_place_groups(rows, grouping, group_of, across),
+        )
+
+
 def _place_groups(
     rows: Rows, grouping: Grouping, group_of: NDArray[np.int64], chosen: NDArray[np.bool_]
-) -> tuple[tuple[Place, ...], ...]:
+) -> tuple[tuple[FoundFile, ...], ...]:
     """Name the files of each group, and which of them lie another way."""
     return tuple(
         tuple(

@@ -42,7 +42,7 @@ def _find_missing(target: Target, truth: Truth) -> Iterator[Finding]:
             severity="note",
             count=count,
             text=f"{count_of(count, 'row')} of {len(truth):,} without {target.name!r}; "
-            "they do not count for it",
+            f"{'it does' if count == 1 else 'they do'} not count for it",
         )
 
 
@@ -103,9 +103,9 @@ def _check_labels(
     if unseen := names[(trained == 0) & (measured > 0)].tolist():
         yield _unseen(target, unseen, "label", "labels")
     if never := names[(trained == 0) & (measured == 0)].tolist():
-        yield _useless(target, never, "never set")
+        yield _useless(target, never, "label", "never set")
     if always := names[(absent == 0) & (trained > 0)].tolist():
-        yield _useless(target, always, "always set")
+        yield _useless(target, always, "label", "always set")
     few = (trained > 0) & (trained < FEW_IMAGES)
     if few.any():
         shown = [f"{name} ({count})" for name, count in zip(names[few], trained[few], strict=True)]
@@ -124,7 +124,7 @@ def _check_values(
 ) -> Iterator[Finding]:
     spans = _spans(truth[training])
     if constant := [c for c, span in zip(target.columns, spans, strict=True) if not span > 0]:
-        yield _useless(target, constant, "the same everywhere")
+        yield _useless(target, constant, "column", "the same everywhere")
     distance = np.abs((truth - np.array(target.mean)) / np.array(target.std))
     far = np.nan_to_num(distance, nan=0.0)
     outliers = np.flatnonzero((far > OUTLIER).any(axis=1))
@@ -160,23 +160,25 @@ def _show_furthest(
 
 
 def _unseen(target: Target, names: list[str], noun: str, plural: str) -> Finding:
+    they, them = ("it", "it") if len(names) == 1 else ("they", "them")
     return Finding(
         kind="unseen",
         severity="spoils",
         count=len(names),
         text=f"{count_of(len(names), noun, plural)} of {target.name!r} that training never sees: "
         f"{_list(names)}",
-        hint="they can only be got wrong: add training images, or leave them out",
+        hint=f"{they} can only be got wrong: add training images, or leave {them} out",
     )
 
 
-def _useless(target: Target, names: list[str], what: str) -> Finding:
+def _useless(target: Target, names: list[str], noun: str, what: str) -> Finding:
     return Finding(
         kind="nothing-to-learn",
         severity="warning",
         count=len(names),
-        text=f"{len(names):,} of {target.name!r} {what} in the training data: {_list(names)}",
-        hint="there is nothing to learn about them",
+        text=f"{count_of(len(names), noun)} of {target.name!r} {what} in the training data: "
+        f"{_list(names)}",
+        hint=f"there is nothing to learn about {'it' if len(names) == 1 else 'them'}",
     )
 
 

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
         list_stores,
         remove_stores,
     )
-    from zoo.data.pixels.open import open_pixels
+    from zoo.data.pixels.live import Found, LivePixels, PixelSource
+    from zoo.data.pixels.open import open_pixels, open_prepared
+    from zoo.data.pixels.prepared import LivePrepared, LiveTwice
     from zoo.data.pixels.reduce import decode_reduced
-    from zoo.data.pixels.source import LivePixels, PixelSource, StoredPixels
+    from zoo.data.pixels.source import StoredPixels
 
 __all__ = [
     "CacheSettings",
+    "Found",
     "LivePixels",
+    "LivePrepared",
+    "LiveTwice",
     "PixelSource",
     "StoreFacts",
     "StoredPixels",
@@ -31,19 +36,24 @@ __all__ = [
     "default_folder",
     "list_stores",
     "open_pixels",
+    "open_prepared",
     "remove_stores",
 ]
 
 _HOMES = {
     "CacheSettings": "keep",
-    "LivePixels": "source",
-    "PixelSource": "source",
+    "Found": "live",
+    "LivePixels": "live",
+    "LivePrepared": "prepared",
+    "LiveTwice": "prepared",
+    "PixelSource": "live",
     "StoreFacts": "keep",
     "StoredPixels": "source",
     "decode_reduced": "reduce",
     "default_folder": "keep",
     "list_stores": "keep",
     "open_pixels": "open",
+    "open_prepared": "open",
     "remove_stores": "keep",
 }
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import platformdirs
 
+from zoo.data.pixels.holding import take_if_unused
 from zoo.data.pixels.store import SUFFIX, Identity, Store, find_live
-from zoo.data.pixels.writer import take_turn_if_free
 from zoo.errors import DataError, StorageError
 
 PART_OF_DISK = 0.8
 """Of what is free, or would be without the stores: the most that they may take."""
+
+WAYS_OUT = "`zoo cache` lists what takes the room, and --cache-size gives more"
+"""What to do where there is none."""
+
+_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 def default_folder() -> Path:
@@ -59,7 +66,7 @@ def list_stores(folder: Path) -> tuple[StoreFacts, ...]:
 
 
 def remove_stores(folder: Path, names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Delete the named stores, or all; those that a run is writing at this moment stay.
+    """Delete the named stores, or all; those that somebody has open stay.
 
     Returns:
         The names of the stores that are gone.
@@ -70,9 +77,11 @@ def remove_stores(folder: Path, names: Sequence[str] = ()) -> tuple[str, ...]:
     """
     stores = {store.name: store for store in _find_stores(folder)}
     if unknown := sorted(set(names) - set(stores)):
+        near = [name for each in unknown for name in get_close_matches(each, stores, n=1)]
+        guess = f"did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
         raise DataError(
             f"no pixel store in {folder} is called {', '.join(unknown)}",
-            hint=f"there are {', '.join(sorted(stores)) or 'none'}; `zoo cache` lists them",
+            hint=f"{guess}`zoo cache` lists those that there are",
         )
     return tuple(name for name in names or sorted(stores) if _remove(stores[name]))
 
@@ -84,38 +93,53 @@ def room_left(cache: CacheSettings) -> int:
     return min(cache.max_bytes, int(PART_OF_DISK * (free + used))) - used
 
 
-def make_room(cache: CacheSettings, keep: Store, needed: int) -> None:
-    """Delete the stores used longest ago until `needed` more bytes fit; never `keep`.
+def make_room(cache: CacheSettings, keep: Store, needed: int, *, root: str) -> None:
+    """Delete the stores used longest ago until `needed` more bytes fit.
 
-    None is deleted where that would not be enough.
+    Those that somebody has open stay, and those of the same data: what a run trains on and what
+    it is validated on would else drive each other out, run after run. None is deleted where all
+    others would not be enough.
+
+    Args:
+        cache: How much there may be.
+        keep: For whom there is to be room.
+        needed: Bytes.
+        root: The folder of the data, as `Identity` has it.
 
     Raises:
         OSError: There is not enough room; its `strerror` says so in numbers.
+        StorageError: A store cannot be deleted.
     """
-    others = [store for store in _find_stores(cache.folder) if store.folder != keep.folder]
-    others.sort(key=_last_used)
-    left = room_left(cache)
-    most = left + sum(store.count_bytes() for store in others)
-    if needed > most:
-        raise _no_room(cache, needed, most)
-    for store in others:
-        if needed <= room_left(cache):
-            return
-        _remove(store)
-    if needed > (left := room_left(cache)):
-        raise _no_room(cache, needed, left)
+    if needed <= (left := room_left(cache)):
+        return
+    with ExitStack() as taken:
+        others = [
+            store
+            for store in sorted(_find_stores(cache.folder), key=_last_used)
+            if store.folder != keep.folder
+            and _root_of(store) != root
+            and taken.enter_context(take_if_unused(store))
+        ]
+        most = left + sum(store.count_bytes() for store in others)
+        if needed > most:
+            raise _no_room(cache, needed, most)
+        for store in others:
+            if needed <= room_left(cache):
+                return
+            _delete(store)
 
 
 def _no_room(cache: CacheSettings, needed: int, left: int) -> OSError:
     reason = (
-        f"their pixels would take {_in_words(needed)}, and {_in_words(max(left, 0))} are left of "
-        f"the {_in_words(cache.max_bytes)} that the cache may take and of the disk"
+        f"their pixels would take {in_words(needed)}, and {in_words(max(left, 0))} are left of "
+        f"the {in_words(cache.max_bytes)} that the cache may take and of the disk; {WAYS_OUT}"
     )
     return OSError(errno.ENOSPC, reason)
 
 
-def _in_words(size_bytes: int) -> str:
-    unit, name = (1e9, "GB") if size_bytes >= 1e9 else (1e6, "MB")
+def in_words(size_bytes: int) -> str:
+    """Write a size as a user reads it."""
+    name, unit = next((row for row in _UNITS if size_bytes >= row[1]), _UNITS[-1])
     return f"{size_bytes / unit:,.1f} {name}"
 
 
@@ -143,12 +167,26 @@ def _describe(store: Store) -> StoreFacts:
     )
 
 
+def _root_of(store: Store) -> str:
+    meta = store.read_meta()
+    return meta.identity.root if meta else ""
+
+
 def _remove(store: Store) -> bool:
-    """Delete a store, unless somebody is writing it."""
-    with take_turn_if_free(store) as free:
-        if free:
-            try:
-                store.remove()
-            except OSError as cause:
-                raise StorageError(store.folder, cause) from cause
-        return free
+    """Delete a store, unless somebody has it open."""
+    with take_if_unused(store) as unused:
+        if unused:
+            _delete(store)
+        return unused
+
+
+def _delete(store: Store) -> None:
+    """Delete a store.
+
+    Raises:
+        StorageError: It cannot be.
+    """
+    try:
+        store.remove()
+    except OSError as cause:
+        raise StorageError(store.folder, cause) from cause

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import mmap
+import os
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.pixels.signatures import Signatures
-from zoo.data.pixels.store import Records, Store, checksum, find_live
+from zoo.data.pixels.store import RECORD, Identity, Records, Store, checksum, find_live
 
 _KEEP_MAPPED = 1 << 28
 """Bytes read after which the mapped pages are handed back; the system still caches them."""
 
+Mapped = mmap.mmap | bytes
+"""The pixels of a store; none yet cannot be mapped."""
+
 
 class Reader:
-    """A store as it was when it was opened; what is added later is not seen."""
+    """A store as it was when it was opened, or looked at again."""
 
-    def __init__(self, store: Store, id: str, records: Records, pixels: mmap.mmap) -> None:  # noqa: A002
+    def __init__(self, store: Store, id: str, records: Records, pixels: Mapped) -> None:  # noqa: A002
         self.store = store
         self.id = id
         self.records = records
@@ -26,18 +30,32 @@ class Reader:
         self._sound = np.zeros(len(records), dtype=bool)
 
     @staticmethod
-    def open(store: Store) -> Reader | None:
-        """Open a store, or nothing where there is none that can be used."""
+    def open(store: Store, identity: Identity) -> Reader | None:
+        """Open a store, or nothing where there is none of this identity that can be used."""
         meta = store.read_meta()
-        records = store.read_records()
-        if meta is None or not len(records):
+        if meta is None or meta.identity != identity:
             return None
-        try:
-            with store.pixels.open("rb") as file:
-                pixels = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):
-            return None
-        return Reader(store, meta.id, records, pixels)
+        content = _read(store, meta.id)
+        return None if content is None else Reader(store, meta.id, *content)
+
+    @staticmethod
+    def of_nothing(store: Store) -> Reader:
+        """Stand for a store that is not there."""
+        return Reader(store, "", np.empty(0, RECORD), b"")
+
+    def look_again(self) -> range:
+        """See what was added since; rows that there were stay what they were.
+
+        Returns:
+            The rows that are new; none where the store is not there any more.
+        """
+        before = len(self.records)
+        content = _read(self.store, self.id, unless=before)
+        if content is not None:
+            self.records, self._pixels = content
+            added = len(self.records) - before
+            self._sound = np.append(self._sound, np.zeros(added, dtype=bool))
+        return range(before, len(self.records))
 
     def find(self, signatures: Signatures) -> NDArray[np.int64]:
         """Look up the row of each file as it is now; -1 where the store lacks it."""
@@ -47,11 +65,15 @@ class Reader:
         keys = self.records["key"][live]
         at = np.searchsorted(keys, signatures["key"]).clip(max=len(live) - 1)
         rows: NDArray[np.int64] = live[at]
+        return np.where(self.holds(rows, signatures), rows, -1)
+
+    def holds(self, rows: NDArray[np.int64], signatures: Signatures) -> NDArray[np.bool_]:
+        """Tell of each row whether it is of a file as it is now, and has its pixels."""
         found = self.records[rows]
-        same = _ends(found) <= len(self._pixels)
+        same: NDArray[np.bool_] = _ends(found) <= len(self._pixels)
         for field in signatures.dtype.names or ():
             same &= found[field] == signatures[field]
-        return np.where(same, rows, -1)
+        return same
 
     def get(self, row: int) -> NDArray[np.uint8] | None:
         """View an image's pixels [height, width, 3], or nothing where they are damaged.
@@ -73,7 +95,7 @@ class Reader:
 
     def _announce(self, offset: int, size: int) -> None:
         """Have the disk bring a whole image at once: page by page takes twice as long."""
-        if hasattr(mmap, "MADV_WILLNEED"):
+        if isinstance(self._pixels, mmap.mmap) and hasattr(mmap, "MADV_WILLNEED"):
             begin = offset - offset % mmap.PAGESIZE
             self._pixels.madvise(mmap.MADV_WILLNEED, begin, offset + size - begin)
 
@@ -81,8 +103,38 @@ class Reader:
         """Keep resident memory small however many images were read."""
         self._mapped += size
         if self._mapped > _KEEP_MAPPED and hasattr(mmap, "MADV_DONTNEED"):
-            self._pixels.madvise(mmap.MADV_DONTNEED)
+            if isinstance(self._pixels, mmap.mmap):
+                self._pixels.madvise(mmap.MADV_DONTNEED)
             self._mapped = 0
+
+
+def _read(store: Store, id: str, *, unless: int = -1) -> tuple[Records, Mapped] | None:  # noqa: A002
+    """Map the records and the pixels of one and the same store.
+
+    Another one may take its place between one file and the next. Its note is the first that goes
+    and never comes back, so that whatever is opened while that is there belongs together.
+
+    Args:
+        store: Where it lies.
+        id: Which one it has to be.
+        unless: That many records are not worth it.
+    """
+    records = store.read_records()
+    if len(records) <= unless:
+        return None
+    pixels, meta = _map(store), store.read_meta()
+    return None if pixels is None or meta is None or meta.id != id else (records, pixels)
+
+
+def _map(store: Store) -> Mapped | None:
+    """Map the pixels of a store, or nothing where there are none to be had."""
+    try:
+        with store.pixels.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return b""
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):
+        return None
 
 
 def _ends(records: Records) -> NDArray[np.int64]:

@@ -37,13 +37,22 @@ def decode_reduced(path: Path, side: int) -> NDArray[np.uint8]:
     Raises:
         UnreadableImageError: As `read_image` does.
     """
-    image = read_image(path, at_least=side)
+    return reduce_image(read_image(path, at_least=side), side)
+
+
+def reduce_image(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Scale the short side of a decoded picture down to `side`; never up."""
     size = reduce_size(image.width, image.height, side)
     if size != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     pixels = np.array(image)
     pixels.flags.writeable = False
     return pixels
+
+
+def is_decoded_whole(image: Image.Image, side: int) -> bool:
+    """Tell whether `decode_reduced` would not have decoded a picture at a fraction of its size."""
+    return min(image.size) < 2 * side
 
 
 def reduce_size(width: int, height: int, side: int) -> tuple[int, int]:
@@ -64,7 +73,11 @@ def measure_reduced(path: Path, side: int) -> int:
     return 3 * width * height
 
 
-def describe_decoder() -> str:
-    """Name everything that the pixels of `decode_reduced` depend on besides the file."""
+def describe_decoder(method: str) -> str:
+    """Name everything that decoded pixels depend on besides the file.
+
+    Args:
+        method: What is done to a decoded picture, in words that change whenever it does.
+    """
     codecs = (f"{name} {features.version(name)}" for name in _LOSSY)
-    return ", ".join([f"reduce {REVISION}", f"pillow {__version__}", *codecs, platform.machine()])
+    return ", ".join([method, f"pillow {__version__}", *codecs, platform.machine()])

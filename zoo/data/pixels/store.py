@@ -78,6 +78,9 @@ class Meta:
     identity: Identity
 
 
+_META = TypeAdapter(Meta)
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The place of a store, which need not exist yet."""
@@ -109,10 +112,15 @@ class Store:
         """The lock file that writers take turns by; it outlives the store."""
         return self.folder.with_name(f".{self.folder.name}.turn")
 
+    @property
+    def users(self) -> Path:
+        """The lock file that all who have the store open share; it outlives the store, too."""
+        return self.folder.with_name(f".{self.folder.name}.users")
+
     def read_meta(self) -> Meta | None:
         """Say what the store is, or nothing where there is none that can be used."""
         try:
-            return TypeAdapter(Meta).validate_json(self.meta.read_bytes())
+            return _META.validate_json(self.meta.read_bytes())
         except (OSError, ValidationError):
             return None
 
@@ -126,7 +134,9 @@ class Store:
         self.remove()
         self.folder.mkdir(parents=True)
         meta = Meta(id=uuid4().hex, identity=identity)
-        write_bytes(self.meta, TypeAdapter(Meta).dump_json(meta, indent=2) + b"\n")
+        for file in (self.pixels, self.index):
+            file.touch()
+        write_bytes(self.meta, _META.dump_json(meta, indent=2) + b"\n")
 
     def remove(self) -> None:
         """Delete it; who reads it at this moment goes on reading (not on Windows).

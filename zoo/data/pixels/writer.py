@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,23 +14,25 @@ from numpy.typing import NDArray
 
 from zoo.data.pixels.signatures import MISSING
 from zoo.data.pixels.store import RECORD, Store, checksum
-from zoo.progress import Progress
+
+_PATIENCE_S = 10.0
+"""Longest wait for a turn; whoever adds the images of a step holds it for some hundredths."""
+_LOOK_EVERY_S = 0.005
 
 
 @contextmanager
-def take_turn(store: Store, progress: Progress) -> Iterator[None]:
-    """Hold the store alone; whoever has to wait for it says so.
+def take_turn(store: Store) -> Iterator[None]:
+    """Hold the store alone for a moment.
 
     Raises:
-        OSError: The lock file cannot be written.
+        OSError: The lock file cannot be written, or somebody else holds it all the time.
     """
     store.turn.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(store.turn)
+    lock = FileLock(store.turn, poll_interval=_LOOK_EVERY_S)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.note(f"another run is writing the pixel cache {store.name}; waiting for it")
-        lock.acquire()
+        lock.acquire(timeout=_PATIENCE_S)
+    except Timeout as cause:
+        raise OSError(errno.EBUSY, "another run holds the store") from cause
     try:
         yield
     finally:

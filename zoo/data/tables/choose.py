@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from zoo.data.tables.guess import KINDS_OF_TARGETS, Guess, guess_columns, guess_kind, to_options
 from zoo.data.tables.read import Table
+from zoo.data.tables.rules import EMPTY
 from zoo.data.tables.spec import TargetSpec, parse_target
 from zoo.errors import DataError
 from zoo.targets import Target
@@ -53,6 +54,7 @@ def choose_columns(
     for name in filter(None, (input_column, group)):
         table.require(name)
     asked = tuple(parse_target(text, table.names) for text in targets)
+    _require_cells(table, asked)
     taken = {input_column, group, *(name for spec in asked for name in spec.columns)}
     guesses = guess_columns(table, [name for name in table.names if name not in taken])
     specs, kinds = _settle(table, asked or _propose(guesses))
@@ -64,9 +66,11 @@ def choose_columns(
         group=group,
         notes=tuple(f"{g.column} is taken as {g.role}: {g.reason}" for g in [*used, *kinds]),
     )
+    if not choice.targets:
+        raise _nothing_to_learn(table, guesses, choice)
     if used and not accept_guess:
-        raise _not_agreed(table, guesses, used, choice)
-    _require_sense(table, choice)
+        raise _not_agreed(table, used if asked else guesses, used, choice)
+    _require_sense(choice)
     return choice
 
 
@@ -158,10 +162,40 @@ def _not_agreed(
     table: Table, guesses: Sequence[Guess], used: Sequence[Guess], choice: Choice
 ) -> DataError:
     settled = f"--input {choice.input} " if choice.input not in {g.column for g in used} else ""
+    image_alone = all(guess.role == "input" for guess in used)
+    unsaid = "which column names the images" if image_alone else "which columns to use"
     return DataError(
-        f"{table.path} does not say which columns to use. A guess:\n{_listing(guesses)}",
+        f"{table.path} does not say {unsaid}. A guess:\n{_listing(guesses)}",
         hint=f"agree with --yes, or choose: {settled}{to_options(used)}",
     )
+
+
+def _nothing_to_learn(table: Table, guesses: Sequence[Guess], choice: Choice) -> DataError:
+    others = [guess for guess in guesses if guess.column != choice.input]
+    listing = f":\n{_listing(others)}" if others else ""
+    filled = any(guess.reason != EMPTY for guess in others)
+    return DataError(
+        f"{table.path} has no column to learn besides {choice.input!r}{listing}",
+        hint="choose one with --target NAME:KIND"
+        if filled
+        else "add a column that says of each image what is to be learnt",
+    )
+
+
+def _require_cells(table: Table, specs: Sequence[TargetSpec]) -> None:
+    """Name all targets of which no row says anything, before one of them fails by itself."""
+    empty = [
+        "+".join(spec.columns)
+        for spec in specs
+        if all(table.columns[name].null_count == len(table) for name in spec.columns)
+    ]
+    if empty:
+        one = len(empty) == 1
+        raise DataError(
+            f"{'column' if one else 'columns'} {', '.join(map(repr, empty))} of {table.path} "
+            f"{'has' if one else 'have'} no value in any row",
+            hint=f"fill {'it' if one else 'them'} in, or choose others with --target",
+        )
 
 
 def _listing(guesses: Sequence[Guess]) -> str:
@@ -169,13 +203,8 @@ def _listing(guesses: Sequence[Guess]) -> str:
     return "\n".join(f"  {g.column:{width}}  {g.role:6}  {g.reason}" for g in guesses)
 
 
-def _require_sense(table: Table, choice: Choice) -> None:
+def _require_sense(choice: Choice) -> None:
     names = [spec.name for spec in choice.targets]
-    if not names:
-        raise DataError(
-            f"{table.path} has no column to learn besides {choice.input!r}",
-            hint="choose one with --target NAME:KIND",
-        )
     if len(set(names)) < len(names):
         raise DataError(f"two targets have one name: {', '.join(names)}", hint="say NEW=COLUMN")
     if _RESERVED in names:

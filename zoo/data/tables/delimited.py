@@ -55,6 +55,8 @@ def read_delimited(
             ),
         )
     except pa.ArrowInvalid as cause:
+        if not _holds_rows(path, encoding, delimiter):
+            return pa.table({name: pa.array([], pa.string()) for name in header}), ()
         problem = _find_ragged(path, encoding, delimiter) or str(cause)
         raise DataError(
             f"{path} is no well-formed table: {problem}",
@@ -127,6 +129,12 @@ def _find_delimiter(path: Path, encoding: str) -> str:
 def _read_header(path: Path, encoding: str, delimiter: str) -> list[str]:
     with _open_text(path, encoding) as file:
         return next(filter(None, csv.reader(file, delimiter=delimiter)), [])
+
+
+def _holds_rows(path: Path, encoding: str, delimiter: str) -> bool:
+    """Tell whether anything is below the names, which arrow takes a file for empty without."""
+    with _open_text(path, encoding) as file:
+        return any(islice(filter(None, csv.reader(file, delimiter=delimiter)), 1, None))
 
 
 def _require_names(path: Path, header: list[str]) -> None:

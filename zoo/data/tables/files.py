@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zoo.data.dataset import Text
+from zoo.data.columns import Text
 from zoo.data.inspection import MOST_FILES, inspect_files
 from zoo.data.tables.cells import Cells, distinct_cells
 from zoo.errors import DataError
@@ -110,9 +110,9 @@ def _distinct_files(column: pa.ChunkedArray) -> Cells:
 
 def look_into(files: NamedFiles) -> NamedFiles:
     """Decode and hash the files that are there, unless they are too many."""
-    there = [at for at in range(1, len(files.names)) if at not in files.problems]
-    if len(there) > MOST_FILES:
+    if len(files.names) - len({0, *files.problems}) > MOST_FILES:
         return files
+    there = [at for at in range(1, len(files.names)) if at not in files.problems]
     found = inspect_files([files.root / str(files.names[at]) for at in there])
     digests = files.digests.copy()
     digests[there] = np.array(found.digests, dtype=Text)

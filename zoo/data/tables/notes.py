@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.dataset import Samples, SplitName
+from zoo.data.check.findings import count_of
 from zoo.data.inspection import MOST_FILES
 from zoo.data.tables.rows import Rows
 from zoo.errors import DataError
-from zoo.targets import Target
-
-_SHOWN = 10
-"""So many names are listed; all are counted."""
 
 
 def require_usable(parts: Sequence[Rows], *, skip_bad: bool) -> None:
@@ -51,17 +47,6 @@ def note_unknown(parts: Sequence[Rows], known: Sequence[NDArray[np.bool_]]) -> I
     """Count the rows that have an image but no target."""
     for part, mask in zip(parts, known, strict=True):
         if count := int((~mask & ~part.files.bad_rows).sum()):
-            yield f"{count:,} rows of {part.table.name} have no target and were left out"
-
-
-def note_absent(splits: Mapping[SplitName, Samples], targets: Sequence[Target]) -> Iterator[str]:
-    """Name the classes that train and are not measured."""
-    for target in targets:
-        if target.kind != "class":
-            continue
-        truths = splits["validation"].truths[target.name]
-        counts = np.bincount(truths[truths >= 0], minlength=len(target.classes))
-        absent = [name for name, count in zip(target.classes, counts, strict=True) if not count]
-        if absent:
-            more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-            yield f"no validation sample is {', '.join(absent[:_SHOWN])}{more} ({target.name})"
+            were = "was" if count == 1 else "were"
+            rows = count_of(count, "row")
+            yield f"{rows} of {part.table.name} without a target {were} left out"

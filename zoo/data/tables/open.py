@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.coverage import note_absent
 from zoo.data.dataset import Dataset, Samples, Truth
 from zoo.data.split import choose_held_out, hash_contents
 from zoo.data.tables.choose import Choice, choose_columns, choose_known
-from zoo.data.tables.notes import note_absent, note_files, note_unknown, require_usable
+from zoo.data.tables.notes import note_files, note_unknown, require_usable
 from zoo.data.tables.read import Table, read_names, read_table, require_columns
 from zoo.data.tables.rows import Rows, Splits, find_known, read_rows
 from zoo.data.tables.rules import may_be_split
@@ -33,6 +34,7 @@ def open_table(
     seed: int = 0,
     skip_bad: bool = False,
     accept_guess: bool = False,
+    keep_small: bool = False,
 ) -> Dataset:
     """Read a table with a column of image files and columns to be learnt.
 
@@ -49,6 +51,7 @@ def open_table(
         seed: Chooses that part.
         skip_bad: Go on without rows whose image cannot be used.
         accept_guess: Guess the columns that are not given.
+        keep_small: Go on with classes that have too few images to hold one out.
 
     Raises:
         DataError: The table cannot be trained on; the message says what to do.
@@ -65,11 +68,19 @@ def open_table(
     if val is not None:
         choice = replace(choice, split=None)
         parts.append(read_rows(_read(val), replace(choice, group=None), parts[0].files.root))
-    return _assemble(parts, choice, val_split=val_split, seed=seed, skip_bad=skip_bad)
+    return _assemble(
+        parts, choice, val_split=val_split, seed=seed, skip_bad=skip_bad, keep_small=keep_small
+    )
 
 
 def _assemble(
-    parts: Sequence[Rows], choice: Choice, *, val_split: float, seed: int, skip_bad: bool
+    parts: Sequence[Rows],
+    choice: Choice,
+    *,
+    val_split: float,
+    seed: int,
+    skip_bad: bool,
+    keep_small: bool,
 ) -> Dataset:
     """Look at the images of one table, or of two of which the other validates, and cut them."""
     splits = dict(parts[0].split_by(choice.split))
@@ -84,8 +95,19 @@ def _assemble(
     _require_rows(parts[0].table, splits)
     if len(parts) == 1 and "validation" not in splits:
         truth, rows = truths[0][targets[0].name], splits["train"]
-        splits |= _hold_out(parts[0], choice.group, targets[0], truth, rows, val_split, seed)
-    samples = {name: parts[0].to_samples(truths[0], rows) for name, rows in splits.items()}
+        splits |= _hold_out(
+            parts[0],
+            choice.group,
+            targets[0],
+            truth,
+            rows,
+            val_split,
+            seed,
+            keep_small=keep_small,
+        )
+    samples = {
+        name: parts[0].to_samples(truths[0], rows, choice.group) for name, rows in splits.items()
+    }
     if len(parts) > 1:
         rows = np.flatnonzero(known[1])
         _require_rows(parts[1].table, {"validation": rows})
@@ -172,12 +194,16 @@ def _hold_out(
     rows: NDArray[np.int64],
     val_split: float,
     seed: int,
+    *,
+    keep_small: bool,
 ) -> Splits:
     """Cut the rows that could train in two."""
     files = part.files
     contents = hash_contents(files.names, files.digests, seed)[files.index[rows]]
     groups = part.names(group)[rows] if group else None
-    held_out = choose_held_out(contents, target, truth[rows], val_split, seed, groups)
+    held_out = choose_held_out(
+        contents, target, truth[rows], val_split, seed, groups, keep_small=keep_small
+    )
     return {"train": rows[~held_out], "validation": rows[held_out]}
 
 

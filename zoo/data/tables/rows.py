@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zoo.data.dataset import SPLIT_NAMES, Samples, SplitName, Text, Truth
+from zoo.data.columns import Digests, Text
+from zoo.data.dataset import SPLIT_NAMES, Samples, SplitName, Truth
 from zoo.data.folder import SPLIT_FOLDERS
 from zoo.data.tables.cells import Cells, distinct_cells
 from zoo.data.tables.choose import Choice
@@ -86,14 +87,17 @@ class Rows:
         pairs = zip(targets, specs, strict=True)
         return {t.name: read_truth(t, spec.columns, self.columns) for t, spec in pairs}
 
-    def to_samples(self, truths: Mapping[str, Truth], rows: NDArray[np.int64]) -> Samples:
-        """Make samples of these rows."""
+    def to_samples(
+        self, truths: Mapping[str, Truth], rows: NDArray[np.int64], group: str | None = None
+    ) -> Samples:
+        """Make samples of these rows; a column may say which belong together."""
         index = self.files.index[rows]
         return Samples(
             root=self.files.root,
             files=self.files.names[index],
-            digests=self.files.digests[index],
+            digests=Digests(self.files.digests, index),
             truths={name: truth[rows] for name, truth in truths.items()},
+            groups=self.names(group)[rows] if group else None,
         )
 
 

@@ -12,12 +12,16 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from zoo.data.check.findings import count_of
 from zoo.data.folder import SPLIT_FOLDERS
 from zoo.inputs.image import is_image
 from zoo.inputs.members import file_of
 from zoo.targets.cells import name_of, number_of
 
 Role = Literal["input", "class", "labels", "value", "split", "unused"]
+
+EMPTY = "empty"
+"""Why a column is for nothing that has no cell."""
 
 _FILES = 50
 """Cells that are looked for on the disk."""
@@ -55,7 +59,7 @@ def may_be_split(name: str) -> bool:
 
 
 def _empty(column: Column) -> Found:
-    return None if column.cells else ("unused", "empty")
+    return None if column.cells else ("unused", EMPTY)
 
 
 def _not_plain(column: Column) -> Found:
@@ -129,7 +133,7 @@ def _number(column: Column) -> Found:
         return None
     whole = bool((numbers == np.rint(numbers)).all())
     if whole and column.num_distinct <= min(_FEW, column.num_rows // 2):
-        return "class", f"{column.num_distinct} different whole numbers (add :value to measure)"
+        return "class", f"{_different(column, 'whole number')} (add :value to measure)"
     return "value", f"numbers from {numbers.min():g} to {numbers.max():g}"
 
 
@@ -148,12 +152,16 @@ def _prose(column: Column) -> Found:
     if texts and sum(map(len, texts)) > _LONGEST_NAME * len(texts):
         return "unused", "holds prose"
     if column.num_distinct > max(2, column.num_rows // 2):
-        return "unused", f"{column.num_distinct} different cells in {column.num_rows} rows"
+        return "unused", f"{_different(column, 'cell')} in {count_of(column.num_rows, 'row')}"
     return None
 
 
 def _class(column: Column) -> Found:
-    return "class", f"{column.num_distinct} different names"
+    return "class", _different(column, "name")
+
+
+def _different(column: Column, noun: str) -> str:
+    return count_of(column.num_distinct, f"different {noun}")
 
 
 RULES: tuple[Callable[[Column], Found], ...] = (

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from zoo.inputs.transfer import send
+
 Factors = tuple[float, float, float, float]
 """Brightness, contrast, saturation and hue; (1, 1, 1, 0) changes nothing."""
 
@@ -23,7 +25,7 @@ def adjust_colours(pixels: Tensor, factors: Sequence[Factors]) -> None:
         pixels: float32 [B, 3, height, width] in [0, 255].
         factors: One a sample.
     """
-    table = torch.tensor(factors).to(pixels.device)
+    table = send(torch.tensor(factors), pixels.device)
     brightness, contrast, saturation, hue = table[:, :, None, None, None].unbind(1)
     used = [{column[at] for column in factors} for at in range(4)]
     if used[0] != {1.0}:
@@ -53,7 +55,7 @@ def turn_hue(pixels: Tensor, turn: Tensor) -> None:
     hue = torch.lerp(hue, (green - blue) * sixth, is_red)
     # Each channel is the value less a trapezoid of the hue's distance from the channel's
     # opposite, in sixths of the circle: red is least around 3, green around 5, blue around 1.
-    opposite = torch.tensor((3.0, 5.0, 1.0), device=pixels.device).view(1, 3, 1, 1)
+    opposite = (3 + 2 * torch.arange(3.0, device=pixels.device)).remainder_(6).view(1, 3, 1, 1)
     away = hue[:, None] + (6 * turn - opposite)
     away.sub_((away * (1 / 6)).round_(), alpha=6).abs_().clamp_(1, 2)
     lowest = (value - 2 * chroma)[:, None]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from zoo.inputs.transfer import send
 from zoo.training.augment.draw import Box
 
 
@@ -18,7 +19,9 @@ def erase(pixels: Tensor, boxes: Sequence[Box | None], colour: Sequence[float]) 
         boxes: One a sample; None leaves it as it is.
         colour: RGB, in the range of `pixels`.
     """
-    paint = torch.tensor(colour).view(3, 1, 1).to(pixels)
+    if not any(boxes):
+        return
+    paint = send(torch.tensor(colour), pixels.device).view(3, 1, 1)
     for image, box in zip(pixels, boxes, strict=True):
         if box is not None:
             top, left, height, width = box

@@ -62,9 +62,10 @@ class Affine:
 def compose(draw: Draw, window: Window, size: int) -> Affine:
     """Compose the map of an output of `size` x `size`, seen through `window`.
 
-    In the output's frame the order is that of Keras' `ImageDataGenerator`: rotation · shift ·
-    shear · zoom about the centre, from the output to the input, after the flips. The frame is
-    then laid over the window.
+    In the output's frame it is the map of Keras' `ImageDataGenerator` as it has been since its
+    axes were put right (keras-team/keras-preprocessing#318): rotation · shift · shear · zoom
+    about the centre, from the output to the input, after the flips. Rotations are
+    counter-clockwise and rows shear along themselves. The frame is then laid over the window.
     """
     top, left, height, width = window
     scale_y, scale_x = height / size, width / size
@@ -72,10 +73,10 @@ def compose(draw: Draw, window: Window, size: int) -> Affine:
     zoom_x = -draw.zoom[1] if draw.flip else draw.zoom[1]
     cos, sin = math.cos(draw.rotation), math.sin(draw.rotation)
     down, right = draw.shift[0] * size, draw.shift[1] * size
-    yy, yx = cos * zoom_y, -math.sin(draw.rotation + draw.shear) * zoom_x
-    xy, xx = sin * zoom_y, math.cos(draw.rotation + draw.shear) * zoom_x
-    y = cos * down - sin * right - (yy + yx) * size / 2
-    x = sin * down + cos * right - (xy + xx) * size / 2
+    xx, xy = cos * zoom_x, -math.sin(draw.rotation + draw.shear) * zoom_y
+    yx, yy = sin * zoom_x, math.cos(draw.rotation + draw.shear) * zoom_y
+    x = cos * right - sin * down - (xx + xy) * size / 2
+    y = sin * right + cos * down - (yx + yy) * size / 2
     return Affine(
         xx=scale_x * xx,
         xy=scale_x * xy,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.inputs.transfer import send
 from zoo.recipes import Augment
 from zoo.seeds import derive_seed
 
@@ -36,7 +37,7 @@ def mix(images: Tensor, recipe: Augment, *, seed: int, step: int) -> Mixed:
     """
     generator = np.random.default_rng(derive_seed(seed, "mix", step))
     heads = generator.random() < 0.5
-    partner = torch.from_numpy(generator.permutation(len(images))).to(images.device)
+    partner = send(torch.from_numpy(generator.permutation(len(images))), images.device)
     if recipe.cutmix and (heads or not recipe.mixup):
         return _cutmix(images, partner, recipe.cutmix, generator)
     if recipe.mixup:

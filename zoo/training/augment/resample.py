@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.inputs.contract import Interpolation
+from zoo.inputs.transfer import send
 from zoo.training.augment.patch import Fill, Patch
 from zoo.training.augment.stretch import stretch, stretch_together
 from zoo.training.augment.warp import Looks, looks_for, warp
@@ -37,41 +39,54 @@ def resample(
     groups: dict[Looks | None, list[int]] = defaultdict(list)
     for at, patch in enumerate(patches):
         groups[None if patch.is_box else looks_for(patch.affine)].append(at)
-    for looks, members in groups.items():
-        chosen = [patches[at] for at in members]
-        if looks is not None:
-            found: Iterable[Tensor] = _warp(chosen, looks, out, fill=fill, colour=colour)
-        elif out.device.type == "cpu":
-            found = (stretch(patch, out.shape[-1], interpolation) for patch in chosen)
+    size, one_by_one = out.shape[-1], out.device.type == "cpu"
+    sorted_patches = [patches[at] for members in groups.values() for at in members]
+    table = send(_table(sorted_patches, colour), out.device)
+    parts = table.split([len(members) for members in groups.values()])
+    stacked = stack(
+        [
+            [] if looks is None and one_by_one else [patches[at] for at in members]
+            for looks, members in groups.items()
+        ],
+        out.device,
+    )
+    for (looks, members), part, pixels in zip(groups.items(), parts, stacked, strict=True):
+        matrices, sizes, paint = part.split([6, 2, 3], dim=1)
+        planes = pixels.permute(0, 3, 1, 2).float()
+        if looks is None and one_by_one:
+            found: Iterable[Tensor] = (stretch(patches[at], size, interpolation) for at in members)
+        elif looks is None:
+            found = stretch_together(planes, sizes, matrices, size, interpolation)
         else:
-            planes, sizes = stack(chosen, out.device)
-            found = stretch_together(planes, sizes, chosen, out.shape[-1], interpolation)
+            found = warp(planes, sizes, matrices, looks, size, fill=fill, colour=paint[0])
         for at, image in zip(members, found, strict=True):
             out[at] = image
 
 
-def _warp(
-    patches: Sequence[Patch], looks: Looks, out: Tensor, *, fill: Fill, colour: Sequence[float]
-) -> Tensor:
-    planes, sizes = stack(patches, out.device)
-    matrices = torch.tensor([patch.affine.row for patch in patches]).to(out.device)
-    paint = torch.tensor(colour).to(out.device)
-    return warp(planes, sizes, matrices, looks, out.shape[-1], fill=fill, colour=paint)
+def _table(patches: Sequence[Patch], colour: Sequence[float]) -> Tensor:
+    """Write down, in one tensor to be sent at once, each patch's map, its size and the fill."""
+    rows = [(*patch.affine.row, *patch.pixels.shape[:2], *colour) for patch in patches]
+    return torch.tensor(rows, dtype=torch.float32)
 
 
-def stack(patches: Sequence[Patch], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Lay patches of different sizes into one batch and move it, as bytes, to the device.
+def stack(groups: Sequence[Sequence[Patch]], device: torch.device) -> list[Tensor]:
+    """Lay the patches of each group, of different sizes, into a batch; one copy moves all.
 
     Returns:
-        float32 [B, 3, H, W], each patch in its upper left corner, and float32 [B, 2], their
-        heights and widths.
+        One a group: uint8 [B, H, W, 3], each patch in its upper left corner.
     """
-    shapes = [patch.pixels.shape[:2] for patch in patches]
-    height, width = (max(lengths) for lengths in zip(*shapes, strict=True))
-    batch = torch.zeros(
-        (len(patches), height, width, 3), dtype=torch.uint8, pin_memory=device.type == "cuda"
-    )
-    for slot, patch, (rows, columns) in zip(batch.numpy(), patches, shapes, strict=True):
-        slot[:rows, :columns] = patch.pixels
-    moved = batch.to(device, non_blocking=True)
-    return moved.permute(0, 3, 1, 2).float(), torch.tensor(shapes).to(device).float()
+    shapes = [_shape_of(group) for group in groups]
+    lengths = [math.prod(shape) for shape in shapes]
+    packed = torch.zeros(sum(lengths), dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for group, part, shape in zip(groups, packed.split(lengths), shapes, strict=True):
+        for slot, patch in zip(part.view(shape).numpy(), group, strict=True):
+            rows, columns = patch.pixels.shape[:2]
+            slot[:rows, :columns] = patch.pixels
+    parts = packed.to(device, non_blocking=True).split(lengths)
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _shape_of(group: Sequence[Patch]) -> tuple[int, int, int, int]:
+    """Count the patches, and the rows and columns that all of them fit into."""
+    height, width = (max((p.pixels.shape[axis] for p in group), default=0) for axis in (0, 1))
+    return len(group), height, width, 3

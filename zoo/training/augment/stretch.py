@@ -22,14 +22,15 @@ def stretch(patch: Patch, size: int, interpolation: Interpolation) -> Tensor:
     """
     pixels = torch.from_numpy(np.array(patch.pixels)).permute(2, 0, 1)[None]
     resized = F.interpolate(pixels, (size, size), mode=interpolation, antialias=True)
-    axes = [axis for axis, scale in _directions(patch) if scale < 0]
+    directions = ((2, patch.affine.yy), (3, patch.affine.xx))
+    axes = [axis for axis, scale in directions if scale < 0]
     return (resized.flip(axes) if axes else resized)[0]
 
 
 def stretch_together(
     planes: Tensor,
     sizes: Tensor,
-    patches: list[Patch],
+    matrices: Tensor,
     size: int,
     interpolation: Interpolation,
 ) -> Tensor:
@@ -41,24 +42,18 @@ def stretch_together(
     Args:
         planes: float32 [B, 3, H, W] in [0, 255]; each box in its upper left corner.
         sizes: float32 [B, 2], heights and widths of the boxes, pixels.
-        patches: The boxes, for their flips.
+        matrices: float32 [B, 6], as `Affine.row`, for their flips.
         size: Height and width of the output.
         interpolation: Filter.
 
     Returns:
         float32 [B, 3, size, size], whole numbers in [0, 255].
     """
-    signs = torch.tensor([[scale for _, scale in _directions(patch)] for patch in patches])
-    flips = (signs < 0).to(planes.device)
-    rows = _weights(sizes[:, 0], flips[:, 0], planes.shape[2], size, interpolation)
-    columns = _weights(sizes[:, 1], flips[:, 1], planes.shape[3], size, interpolation)
+    across_scales, down_scales = matrices[:, 0], matrices[:, 4]
+    rows = _weights(sizes[:, 0], down_scales < 0, planes.shape[2], size, interpolation)
+    columns = _weights(sizes[:, 1], across_scales < 0, planes.shape[3], size, interpolation)
     across = (planes @ columns.mT[:, None]).round_().clamp_(0, 255)
     return (rows[:, None] @ across).round_().clamp_(0, 255)
-
-
-def _directions(patch: Patch) -> tuple[tuple[int, float], tuple[int, float]]:
-    """Name the vertical and the horizontal axis, each with the sign of its scale."""
-    return (2, patch.affine.yy), (3, patch.affine.xx)
 
 
 def _weights(

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.training.probe.folds import deal, keep
+from zoo.training.probe.blocks import read_blocks
+from zoo.training.probe.folds import deal, find_known
 from zoo.training.probe.objective import Loss
 from zoo.training.probe.path import fit_path
 from zoo.training.probe.result import Probe
@@ -25,6 +26,7 @@ def fit_class_probe(
     folds: int,
     seed: int,
     class_weights: Tensor | None = None,
+    units: Tensor | None = None,
 ) -> Probe:
     """Choose the L2 strength by cross-validated log loss, then solve on everything.
 
@@ -40,14 +42,16 @@ def fit_class_probe(
         seed: Of the parts.
         class_weights: float [num_classes], above 0: what a sample of each class counts for, in
             training and among the held-out; losses are weighted means.
+        units: int64 [N]; samples of one number stay in one part.
 
     Raises:
         DataError: No sample has a known class.
     """
-    features, truth = keep(features, truth, truth >= 0)
+    rows = find_known(truth >= 0)
     kind = _Classes(num_classes=num_classes, class_weights=class_weights)
-    probe = fit_path(kind, features, truth, _parts(truth, folds, seed), strengths)
-    return replace(probe, bias=_with_absent_classes(probe, features))
+    parts = _parts(rows, truth, folds, seed, units)
+    probe = fit_path(kind, features, truth, rows, parts, strengths)
+    return replace(probe, bias=_with_absent_classes(probe, features, rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,32 +68,44 @@ class _Classes:
         return bias
 
     def training_loss(self, truth: Tensor, dtype: torch.dtype) -> Loss:
-        weights = None if self.class_weights is None else self.class_weights.to(dtype)
-        return lambda logits: F.cross_entropy(logits, truth, weights)
+        weights, total = self._weights(dtype), self._weight_of(truth)
+        return lambda logits, some: F.cross_entropy(logits, some, weights, reduction="sum") / total
 
     def held_out_loss(self, logits: Tensor, truth: Tensor) -> tuple[float, float]:
-        if self.class_weights is None:
-            return F.cross_entropy(logits, truth, reduction="sum").item(), len(truth)
-        weights = self.class_weights.to(logits.dtype)
-        total = F.cross_entropy(logits, truth, weights, reduction="sum")
-        return total.item(), weights[truth].sum().item()
+        total = F.cross_entropy(logits, truth, self._weights(logits.dtype), reduction="sum")
+        return total.item(), self._weight_of(truth)
+
+    def _weights(self, dtype: torch.dtype) -> Tensor | None:
+        return None if self.class_weights is None else self.class_weights.to(dtype)
+
+    def _weight_of(self, truth: Tensor) -> float:
+        """What samples count for together."""
+        weights = self._weights(torch.float64)
+        return len(truth) if weights is None else weights[truth].sum().item()
 
 
-def _parts(truth: Tensor, folds: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _parts(
+    rows: Tensor, truth: Tensor, folds: int, seed: int, units: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Deal out class by class.
 
     A held-out sample whose class has no other sample is left out: no strength could have
     learnt it.
     """
-    for train, test in deal(truth, folds, seed):
+    for train, test in deal(rows, truth[rows], folds, seed, units):
         known = test[torch.isin(truth[test], truth[train])]
         if len(known):
             yield train, known
 
 
-def _with_absent_classes(probe: Probe, features: Tensor) -> Tensor:
+def _with_absent_classes(probe: Probe, features: Tensor, rows: Tensor) -> Tensor:
     """Give each class that no sample has half a sample's worth of probability over all."""
     absent = probe.bias.isneginf()
-    others = F.linear(features, probe.weight, probe.bias).logsumexp(dim=1)
-    half_a_sample = math.log(0.5) - (-others).logsumexp(dim=0)
+    if not absent.any():
+        return probe.bias
+    others = [
+        F.linear(block, probe.weight, probe.bias).logsumexp(dim=1)
+        for block, _ in read_blocks(features, rows)
+    ]
+    half_a_sample = math.log(0.5) - (-torch.cat(others)).logsumexp(dim=0)
     return torch.where(absent, half_a_sample, probe.bias)

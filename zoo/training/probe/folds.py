@@ -4,49 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.errors import DataError
 from zoo.seeds import generator_for
 
 
-def keep(features: Tensor, truth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Leave out samples without any known answer.
+def find_known(known: Tensor) -> Tensor:
+    """Name the samples with any known answer, as rising rows.
 
     Args:
-        features: [N, D].
-        truth: [N] or [N, outputs].
         known: bool [N].
 
     Raises:
-        DataError: Nothing is left.
+        DataError: There is none.
     """
     if not known.any():
         raise DataError(
             f"none of {len(known):,} training samples has a known answer",
             hint="a probe needs at least one; fill in the target's column or choose another",
         )
-    return (features, truth) if known.all() else (features[known], truth[known])
+    return known.nonzero().squeeze(1)
 
 
-def deal(strata: Tensor, folds: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield indices to train and to test on, every stratum dealt out evenly.
+def deal(
+    rows: Tensor, strata: Tensor, folds: int, seed: int, units: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows to train and to test on, every stratum dealt out evenly.
 
     Args:
-        strata: int64 [N], the number of each sample's stratum.
+        rows: int64 [n], rising.
+        strata: int64 [n], the number of each one's stratum.
         folds: Parts; those that would leave nothing to train or to test on are left out.
         seed: Of the order within a stratum.
+        units: int64 [N], by row: what must stay together, such as images of one group, has one
+            number.
     """
+    fold_of = _deal_rows(strata, folds, seed)
+    if units is not None:
+        members = units[rows].unique(return_inverse=True)[1]
+        if int(members.max()) + 1 < len(rows):
+            fold_of = _deal_units(members.numpy(), strata.numpy(), folds, seed)
+    for fold in range(folds):
+        train, test = rows[fold_of != fold], rows[fold_of == fold]
+        if len(train) and len(test):
+            yield train, test
+
+
+def _deal_rows(strata: Tensor, folds: int, seed: int) -> Tensor:
+    """Number the fold of each row, one stratum after the other."""
     order = torch.randperm(len(strata), generator=generator_for(seed, "folds"))
     order = order[strata[order].argsort(stable=True)]
     fold_of = torch.empty_like(order)
     fold_of[order] = torch.arange(len(order)) % folds
-    for fold in range(folds):
-        train = (fold_of != fold).nonzero().squeeze(1)
-        test = (fold_of == fold).nonzero().squeeze(1)
-        if len(train) and len(test):
-            yield train, test
+    return fold_of
+
+
+def _deal_units(
+    members: NDArray[np.int64], strata: NDArray[np.int64], folds: int, seed: int
+) -> Tensor:
+    """Number the fold of each row, whole units only, the largest first.
+
+    A unit goes where there is least of its own strata, each weighed by how rare it is, and of
+    those folds to the emptiest.
+    """
+    sizes, of_strata = np.bincount(members), np.bincount(strata)
+    pairs, rows = np.unique(members * len(of_strata) + strata, return_counts=True)
+    starts = np.searchsorted(pairs, np.arange(len(sizes) + 1) * len(of_strata))
+    held = pairs % len(of_strata)
+    filled, totals = np.zeros((folds, len(of_strata))), np.zeros(folds)
+    order = torch.randperm(len(sizes), generator=generator_for(seed, "folds")).numpy()
+    fold_of = np.empty(len(sizes), dtype=np.int64)
+    for unit in order[np.argsort(-sizes[order], kind="stable")]:
+        mine = slice(starts[unit], starts[unit + 1])
+        crowd = filled[:, held[mine]] @ (rows[mine] / of_strata[held[mine]])
+        fold = fold_of[unit] = np.lexsort((totals, crowd))[0]
+        filled[fold, held[mine]] += rows[mine]
+        totals[fold] += sizes[unit]
+    return torch.from_numpy(fold_of[members])
 
 
 def strata_of_labels(truth: Tensor) -> Tensor:

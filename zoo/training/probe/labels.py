@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.training.probe.folds import deal, keep, strata_of_labels
+from zoo.training.probe.folds import deal, find_known, strata_of_labels
 from zoo.training.probe.objective import Loss
 from zoo.training.probe.path import fit_path
 from zoo.training.probe.result import Probe
 
 
 def fit_labels_probe(
-    features: Tensor, truth: Tensor, *, strengths: Sequence[float], folds: int, seed: int
+    features: Tensor,
+    truth: Tensor,
+    *,
+    strengths: Sequence[float],
+    folds: int,
+    seed: int,
+    positive_weights: Tensor | None = None,
+    units: Tensor | None = None,
 ) -> Probe:
     """Choose the L2 strength by cross-validated log loss, then solve on everything.
 
@@ -32,17 +40,24 @@ def fit_labels_probe(
         strengths: Candidates, above 0, each relative to a label's mean loss.
         folds: Parts of the cross-validation, dealt by the rarest answer of each sample.
         seed: Of the parts.
+        positive_weights: float [C], above 0: what a positive of each label counts for beside a
+            negative, in training and among the held-out, as `BCEWithLogitsLoss` has it.
+        units: int64 [N]; samples of one number stay in one part.
 
     Raises:
         DataError: No answer is known.
     """
-    features, truth = keep(features, truth, (truth >= 0).any(dim=1))
-    parts = deal(strata_of_labels(truth), folds, seed)
-    return fit_path(_Labels(), features, truth, parts, strengths)
+    rows = find_known((truth >= 0).any(dim=1))
+    parts = deal(rows, strata_of_labels(truth[rows]), folds, seed, units)
+    kind = _Labels(positive_weights=positive_weights)
+    return fit_path(kind, features, truth, rows, parts, strengths)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Labels:
     """Binary cross-entropy, a mean over each label's known answers, summed over labels."""
+
+    positive_weights: Tensor | None
 
     def start(self, truth: Tensor) -> Tensor:
         """Log-odds of each label's frequency."""
@@ -51,15 +66,20 @@ class _Labels:
 
     def training_loss(self, truth: Tensor, dtype: torch.dtype) -> Loss:
         varies = (truth == 0).any(dim=0) & (truth == 1).any(dim=0)
-        known = ((truth >= 0) & varies).to(dtype)
-        share = known / known.sum(dim=0).clamp_min(1)
-        targets = truth.clamp_min(0).to(dtype)
-        return lambda logits: F.binary_cross_entropy_with_logits(
-            logits, targets, share, reduction="sum"
-        )
+        share = varies.to(dtype) / (truth >= 0).sum(dim=0).clamp_min(1)
+        return lambda logits, some: self._sum(logits, some, share)
 
     def held_out_loss(self, logits: Tensor, truth: Tensor) -> tuple[float, float]:
-        known = (truth >= 0).to(logits)
-        targets = truth.clamp_min(0).to(logits)
-        total = F.binary_cross_entropy_with_logits(logits, targets, known, reduction="sum")
-        return total.item(), known.sum().item()
+        total = self._sum(logits, truth, torch.ones_like(logits[0]))
+        return total.item(), (truth >= 0).sum().item()
+
+    def _sum(self, logits: Tensor, truth: Tensor, share: Tensor) -> Tensor:
+        """Sum the loss of known answers, each label's times its share."""
+        weights = self.positive_weights
+        return F.binary_cross_entropy_with_logits(
+            logits,
+            truth.clamp_min(0).to(logits),
+            (truth >= 0) * share,
+            pos_weight=None if weights is None else weights.to(logits),
+            reduction="sum",
+        )

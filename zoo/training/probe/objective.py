@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.training.probe.part import Batch
+
 Head = tuple[Tensor, Tensor]
 """Weight [outputs, D] and bias [outputs]."""
 
-Loss = Callable[[Tensor], Tensor]
-"""From logits [N, outputs] to one number."""
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From logits [n, outputs] and the truth of some samples to their part of the mean loss."""
 
 _MAX_ITERATIONS = 1_000
 
@@ -22,15 +24,22 @@ _MAX_ITERATIONS = 1_000
 class Objective:
     """A loss plus half the strength times the squared norm of the weights."""
 
-    inputs: Tensor
-    """Scaled features [N, D]."""
+    batches: Iterable[Batch]
+    """Scaled features and truth; read once an evaluation."""
     loss: Loss
-    """Convex."""
+    """Convex; the parts of all batches add up to it."""
 
-    def at(self, strength: float, weight: Tensor, bias: Tensor) -> Tensor:
-        """Evaluate one head."""
-        logits = F.linear(self.inputs, weight, bias)
-        return self.loss(logits) + 0.5 * strength * weight.square().sum()
+    def descend(self, strength: float, weight: Tensor, bias: Tensor) -> float:
+        """Evaluate one head and add the slopes to its gradients, batch by batch."""
+        total = 0.0
+        with torch.enable_grad():
+            for inputs, truth in self.batches:
+                loss = self.loss(F.linear(inputs, weight, bias), truth)
+                loss.backward()
+                total += loss.item()
+            penalty = 0.5 * strength * weight.square().sum()
+            penalty.backward()
+        return total + penalty.item()
 
     def minimise(self, strength: float, start: Head, *, tolerance: float) -> Head:
         """Minimise by L-BFGS with a strong-Wolfe line search.
@@ -52,17 +61,13 @@ class Objective:
 
         def closure() -> float:
             optimizer.zero_grad()
-            loss = self.at(strength, weight, bias)
-            loss.backward()
-            return loss.item()
+            return self.descend(strength, weight, bias)
 
-        with torch.enable_grad():
-            optimizer.step(closure)
+        optimizer.step(closure)
         return weight.detach(), bias.detach()
 
     def gradient(self, strength: float, head: Head) -> float:
         """Measure the largest entry of the gradient."""
         weight, bias = (part.clone().requires_grad_() for part in head)
-        with torch.enable_grad():
-            slopes = torch.autograd.grad(self.at(strength, weight, bias), (weight, bias))
-        return max(slope.abs().max().item() for slope in slopes)
+        self.descend(strength, weight, bias)
+        return max(part.grad.abs().max().item() for part in (weight, bias) if part.grad is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.training.probe.objective import Head, Loss, Objective
+from zoo.training.probe.part import Batch, Part
 from zoo.training.probe.result import Probe, best_strength
 from zoo.training.probe.scaling import Scaling
 
@@ -20,6 +21,8 @@ _GOOD_ENOUGH = 1e-3
 """The same for the solutions that are only compared with each other, in float32."""
 _PAST_MINIMUM = 1.01
 """Ratio to the lowest held-out loss at which the path ends."""
+_AT_HAND = 256 * 2**20
+"""Bytes of scaled features that are kept at a time; more are scaled anew on every reading."""
 
 
 class Kind(Protocol):
@@ -33,7 +36,7 @@ class Kind(Protocol):
         """
 
     def training_loss(self, truth: Tensor, dtype: torch.dtype) -> Loss:
-        """Open the loss that is minimised."""
+        """Open the loss that is minimised, for all of this truth, to be asked of parts of it."""
 
     def held_out_loss(self, logits: Tensor, truth: Tensor) -> tuple[float, float]:
         """Sum the loss over known answers, and what it is to be divided by."""
@@ -45,16 +48,14 @@ class _Fold:
 
     objective: Objective
     head: Head
-    unseen: Tensor
-    """Scaled features that are held out."""
-    answers: Tensor
-    """Their truth."""
+    unseen: Iterable[Batch]
 
 
 def fit_path(
     kind: Kind,
     features: Tensor,
     truth: Tensor,
+    rows: Tensor,
     parts: Iterable[tuple[Tensor, Tensor]],
     strengths: Sequence[float],
 ) -> Probe:
@@ -64,16 +65,16 @@ def fit_path(
         kind: The target's losses.
         features: float32 [N, D].
         truth: [N] or [N, outputs].
-        parts: Indices to train and to test on.
+        rows: int64 [n], rising: the samples of which something is known.
+        parts: Rows to train and to test on.
         strengths: Candidates, above 0.
     """
     held_out = _cross_validate(kind, features, truth, parts, strengths)
     best = best_strength(held_out, strengths)
-    exact = features.double()
-    scaling = Scaling.of(exact)
-    objective, start = _pose(kind, scaling.apply(exact), truth)
+    everything = _scaled(features, truth, rows, torch.float64)
+    objective, start = _pose(kind, everything, hold=everything.num_bytes <= _AT_HAND)
     head = objective.minimise(best, start, tolerance=_CONVERGED)
-    weight, bias = scaling.fold(*head)
+    weight, bias = everything.scaling.fold(*head)
     return Probe(
         weight=weight.float(),
         bias=bias.float(),
@@ -83,22 +84,22 @@ def fit_path(
     )
 
 
-def _pose(kind: Kind, inputs: Tensor, truth: Tensor) -> tuple[Objective, Head]:
-    bias = kind.start(truth).to(inputs)
-    start = inputs.new_zeros(len(bias), inputs.shape[1]), bias
-    return Objective(inputs=inputs, loss=kind.training_loss(truth, inputs.dtype)), start
-
-
-def _open_fold(kind: Kind, features: Tensor, truth: Tensor, train: Tensor, test: Tensor) -> _Fold:
-    seen = features[train]
-    scaling = Scaling.of(seen)
-    objective, start = _pose(kind, scaling.apply(seen), truth[train])
-    return _Fold(
-        objective=objective,
-        head=start,
-        unseen=scaling.apply(features[test]),
-        answers=truth[test],
+def _scaled(features: Tensor, truth: Tensor, rows: Tensor, dtype: torch.dtype) -> Part:
+    return Part(
+        features=features,
+        truth=truth,
+        rows=rows,
+        scaling=Scaling.of(features, rows),
+        dtype=dtype,
     )
+
+
+def _pose(kind: Kind, part: Part, *, hold: bool) -> tuple[Objective, Head]:
+    truth = part.truth[part.rows]
+    bias = kind.start(truth).to(part.dtype)
+    start = bias.new_zeros(len(bias), part.features.shape[1]), bias
+    loss = kind.training_loss(truth, part.dtype)
+    return Objective(batches=part.hold() if hold else part, loss=loss), start
 
 
 def _cross_validate(
@@ -113,7 +114,7 @@ def _cross_validate(
     The path ends where the loss is clearly past its minimum: weaker strengths cost the most
     iterations and overfit more.
     """
-    folds = [_open_fold(kind, features, truth, train, test) for train, test in parts]
+    folds = _open_folds(kind, features, truth, parts)
     held_out: dict[float, float] = {}
     for strength in sorted(strengths, reverse=True) if folds else ():
         held_out[strength] = _advance(kind, folds, strength)
@@ -122,12 +123,31 @@ def _cross_validate(
     return held_out
 
 
+def _open_folds(
+    kind: Kind, features: Tensor, truth: Tensor, parts: Iterable[tuple[Tensor, Tensor]]
+) -> list[_Fold]:
+    """Pose the problem of each part; in memory if all of them have room there."""
+    opened = []
+    for train, test in parts:
+        seen = _scaled(features, truth, train, torch.float32)
+        opened.append((seen, replace(seen, rows=test)))
+    hold = sum(part.num_bytes for pair in opened for part in pair) <= _AT_HAND
+    folds = []
+    for seen, unseen in opened:
+        objective, head = _pose(kind, seen, hold=hold)
+        folds.append(
+            _Fold(objective=objective, head=head, unseen=unseen.hold() if hold else unseen)
+        )
+    return folds
+
+
 def _advance(kind: Kind, folds: Sequence[_Fold], strength: float) -> float:
     """Take all folds to the next strength and return their mean held-out loss."""
     total = count = 0.0
     for fold in folds:
         fold.head = fold.objective.minimise(strength, fold.head, tolerance=_GOOD_ENOUGH)
-        loss, weight = kind.held_out_loss(F.linear(fold.unseen, *fold.head), fold.answers)
-        total += loss
-        count += weight
+        for inputs, truth in fold.unseen:
+            loss, weight = kind.held_out_loss(F.linear(inputs, *fold.head), truth)
+            total += loss
+            count += weight
     return total / count

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zoo.training.probe.blocks import read_blocks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scaling:
@@ -18,21 +20,45 @@ class Scaling:
     """
 
     mean: Tensor
-    """[D]."""
+    """float64 [D]."""
     scale: Tensor
-    """Scalar: root of the features' mean variance; 1 where that is no more than rounding."""
+    """float64 scalar: root of the features' mean variance; 1 where that is no more than
+    rounding."""
 
     @classmethod
-    def of(cls, features: Tensor) -> Scaling:
-        """Measure features [N, D]."""
-        spread = features.var(dim=0, correction=0).mean().sqrt()
-        rounding = torch.finfo(features.dtype).eps * features.abs().max()
-        scale = torch.where(spread > rounding, spread, torch.ones_like(spread))
-        return cls(mean=features.mean(dim=0), scale=scale)
+    def of(cls, features: Tensor, rows: Tensor | None = None) -> Scaling:
+        """Measure some rows of features [N, D], or all of them.
 
-    def apply(self, features: Tensor) -> Tensor:
-        """Scale features [N, D]."""
-        return (features - self.mean) / self.scale
+        The deviations of two blocks are put together as Chan, Golub and LeVeque do (Stanford
+        STAN-CS-79-773), since a difference of sums would lose their digits.
+        """
+        count, largest = 0, 0.0
+        mean = torch.zeros(features.shape[1], dtype=torch.float64)
+        squares = torch.zeros((), dtype=torch.float64)
+        for block, some in read_blocks(
+            features, torch.arange(len(features)) if rows is None else rows
+        ):
+            exact = block.double()
+            middle = exact.mean(dim=0)
+            away, share = middle - mean, len(some) / (count + len(some))
+            squares += exact.sub_(middle).square_().sum() + away.square().sum() * count * share
+            mean += away * share
+            count += len(some)
+            largest = max(largest, block.abs().max().item())
+        spread = (squares / (count * features.shape[1])).sqrt()
+        rounding = torch.finfo(features.dtype).eps * largest
+        return cls(mean=mean, scale=spread if spread > rounding else torch.ones_like(spread))
+
+    def apply(self, features: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Scale features [N, D].
+
+        Args:
+            features: Of any floating type.
+            out: Where the result goes, [N, D]; it is computed in its type.
+        """
+        scaled = torch.empty_like(features) if out is None else out
+        torch.sub(features, self.mean.to(scaled), out=scaled)
+        return scaled.div_(self.scale.to(scaled))
 
     def fold(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """Rewrite a head on scaled features as one on plain features."""

@@ -69,10 +69,17 @@ def test_identical_files_of_two_classes_spoil_and_are_shown_with_them(files):
 
 
 def test_one_name_in_two_splits_is_a_leak_though_nobody_hashed_it(files):
-    splits = {"train": {"0.png": "a", "2.png": "b"}, "validation": {"0.png": "a", "1.png": "a"}}
+    splits = {"train": {"0.png": "a", "2.png": "b"}, "validation": {"0.png": "a", "3.png": "a"}}
     report = quick(dataset_of(files, splits, hashed=False))
     assert names(report.of_kind("leaks")) == [["0.png", "0.png"]]
     assert report.of_kind("unhashed").count == 4
+
+
+def test_copies_in_two_splits_are_a_leak_though_nobody_hashed_them(files):
+    splits = {"train": {"0.png": "a", "2.png": "b"}, "validation": {"1.png": "a", "3.png": "b"}}
+    report = quick(dataset_of(files, splits, hashed=False))
+    assert names(report.of_kind("leaks")) == [["0.png", "1.png"]]
+    assert report.of_kind("unhashed").count == 2
 
 
 def test_the_whole_check_hashes_what_nobody_hashed(files):
@@ -114,8 +121,8 @@ def test_one_of_several_values_is_enough_to_contradict():
     ("target", "cells", "words"),
     [
         (ClassTarget(classes=("a", "b")), ["b", None], ["b", "unlabelled"]),
-        (LABELS, [["x", "y"], [], {"x": 1}], ["x, y", "no label", "x=1"]),
-        (VALUE, [2.5], ["2.5"]),
+        (LABELS, [["x", "y"], [], {"x": 1}], ["x; y", "no label", "x=1"]),
+        (VALUE, [2.5, 18.0, None], ["2.5", "18", "unlabelled"]),
     ],
 )
 def test_truths_are_written_in_words(target, cells, words):

@@ -3,10 +3,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.textures import dataset_of, save, texture
+from tests.textures import COPIES, dataset_of, save, texture
 from zoo.data.check import require_no_leaks
 from zoo.data.dataset import Dataset, make_samples
 from zoo.errors import DataError
+from zoo.progress import Silence
 from zoo.targets import ClassTarget
 
 
@@ -42,6 +43,24 @@ def test_clean_data_passes_and_further_findings_are_notes(tmp_path):
     notes = require_no_leaks(dataset_of(tmp_path, splits), allow_leaks=False)
     assert len(notes) == 1
     assert "fewer than 2 training images" in notes[0]
+
+
+def test_near_duplicates_pass_with_an_example_and_what_to_do(tmp_path):
+    for number in range(3):
+        save(texture(number), tmp_path / f"{number}.png")
+    save(COPIES["smaller"](texture(0)), tmp_path / "copy.jpg")
+    splits = {"train": {"0.png": "a", "1.png": "b"}, "validation": {"2.png": "b", "copy.jpg": "a"}}
+    heard = []
+
+    class Listener(Silence):
+        def start(self, task, total):
+            heard.append((task, total))
+
+    notes = require_no_leaks(dataset_of(tmp_path, splits), allow_leaks=False, progress=Listener())
+    note = next(note for note in notes if "near duplicates" in note)
+    assert note.startswith("1 picture in more than one split")
+    assert "such as 0.png = copy.jpg; `zoo check DATA` lists all" in note
+    assert heard[0] == ("check", 4)
 
 
 def test_only_the_first_of_many_leaks_are_listed(tmp_path):

@@ -68,8 +68,8 @@ def test_a_label_that_is_only_measured_spoils():
 @pytest.mark.parametrize(
     ("cells", "text"),
     [
-        ([["x"], ["x"], []] * 5, "1 of 'tags' never set in the training data: y"),
-        ([["x", "y"], ["y"], ["y"]] * 5, "1 of 'tags' always set in the training data: y"),
+        ([["x"], ["x"], []] * 5, "1 label of 'tags' never set in the training data: y"),
+        ([["x", "y"], ["y"], ["y"]] * 5, "1 label of 'tags' always set in the training data: y"),
     ],
 )
 def test_labels_that_are_never_or_always_set_teach_nothing(cells, text):
@@ -102,4 +102,6 @@ def test_values_within_six_deviations_are_not():
 def test_a_column_that_never_changes_teaches_nothing():
     target = ValueTarget(name="v", columns=("p", "q"), mean=(0.0, 0.0), std=(1.0, 1.0))
     found = check(target, [[1.0, 2.0], [1.0, 3.0]], [[1.0, 2.0]])
+    assert found["nothing-to-learn"].text.startswith("1 column of 'v' the same everywhere")
     assert found["nothing-to-learn"].text.endswith(": p")
+    assert found["nothing-to-learn"].hint == "there is nothing to learn about it"

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from zoo.data.pixels.keep import CacheSettings
+from zoo.data.pixels.live import PixelSource
+from zoo.errors import UnreadableImagesError
 
 ORIENTATION = 0x0112
 
@@ -50,6 +52,15 @@ def make_files(root: Path, count: int = 6) -> list[str]:
         picture(number, (60 + number, 40)).save(root / name)
         names.append(name)
     return names
+
+
+def read_all(source: PixelSource) -> PixelSource:
+    """Read every image once, as an epoch does; a store keeps them then."""
+    found = source.read_many(range(len(source)), threads=2)
+    source.hear(found.trouble)
+    if found.unreadable:
+        raise UnreadableImagesError({source.path(at): why for at, why in found.unreadable.items()})
+    return source
 
 
 @pytest.fixture

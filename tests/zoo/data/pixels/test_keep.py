@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from filelock import FileLock
 
-from tests.zoo.data.pixels.conftest import make_files
+from tests.zoo.data.pixels.conftest import make_files, read_all
+from zoo.data.pixels.holding import hold
 from zoo.data.pixels.keep import (
     CacheSettings,
     default_folder,
@@ -21,9 +22,11 @@ from zoo.errors import DataError, StorageError
 
 
 def fill(cache: CacheSettings, root, side: int, used: int) -> Store:
-    """A store that was last used so many seconds after 1970."""
-    source = open_pixels(make_files(root), side, root=root, cache=cache)
-    store = source._reader.store
+    """A store of a folder of its own that was last used so many seconds after 1970."""
+    place = root / str(side)
+    place.mkdir(parents=True, exist_ok=True)
+    source = read_all(open_pixels(make_files(place), side, root=place, cache=cache))
+    store = source._lookup.reader.store
     os.utime(store.meta, (used, used))
     return store
 
@@ -37,7 +40,7 @@ def stores(cache, root) -> list[Store]:
 def test_stores_are_listed_with_what_they_hold_the_last_used_first(cache, root, stores):
     first, _, last = list_stores(cache.folder)
     assert [first.name, last.name] == [stores[2].name, stores[0].name]
-    assert (first.root, first.side, first.images) == (str(root), 25, 6)
+    assert (first.root, first.side, first.images) == (str(root / "25"), 25, 6)
     assert first.last_used == datetime.fromtimestamp(3000, UTC)
     assert first.bytes == sum(file.stat().st_size for file in stores[2].folder.iterdir())
 
@@ -75,9 +78,10 @@ def test_all_stores_are_removed_and_nothing_else(cache, stores):
 
 
 def test_an_unknown_name_removes_nothing(cache, stores):
-    with pytest.raises(DataError, match="is called nothing") as caught:
-        remove_stores(cache.folder, [stores[0].name, "nothing"])
-    assert stores[0].name in caught.value.hint
+    wrong = stores[1].name[:-1]
+    with pytest.raises(DataError, match=f"is called {wrong}") as caught:
+        remove_stores(cache.folder, [stores[0].name, wrong])
+    assert f"did you mean {stores[1].name}?" in caught.value.hint
     assert len(list_stores(cache.folder)) == 3
 
 
@@ -85,6 +89,14 @@ def test_a_store_that_is_being_written_stays(cache, stores):
     with FileLock(stores[0].turn):
         assert set(remove_stores(cache.folder)) == {store.name for store in stores[1:]}
     assert stores[0].folder.exists()
+
+
+def test_a_store_in_use_stays(cache, stores):
+    held = hold(stores[0])
+    assert set(remove_stores(cache.folder)) == {store.name for store in stores[1:]}
+    assert stores[0].folder.exists()
+    del held
+    assert remove_stores(cache.folder) == (stores[0].name,)
 
 
 def test_what_cannot_be_deleted_is_an_error(cache, stores):
@@ -116,19 +128,19 @@ def left(stores: list[Store]) -> list[bool]:
 
 
 def test_the_store_used_longest_ago_makes_room(cache, stores):
-    make_room(bounded(cache, stores, more=10), stores[2], needed=11)
+    make_room(bounded(cache, stores, more=10), stores[2], needed=11, root="/other")
     assert left(stores) == [False, True, True]
 
 
 def test_nothing_is_deleted_where_there_is_room(cache, stores):
-    make_room(bounded(cache, stores, more=10), stores[2], needed=10)
+    make_room(bounded(cache, stores, more=10), stores[2], needed=10, root="/other")
     assert left(stores) == [True, True, True]
 
 
 def test_a_store_does_not_make_room_for_itself(cache, stores):
     need = 1 + sum(store.count_bytes() for store in stores[1:])
     with pytest.raises(OSError, match="are left of"):
-        make_room(bounded(cache, stores, more=0), stores[0], needed=need)
+        make_room(bounded(cache, stores, more=0), stores[0], needed=need, root="/other")
     assert left(stores) == [True, True, True]
 
 
@@ -137,17 +149,36 @@ def test_a_lack_of_room_is_said_in_numbers(cache, stores):
     with pytest.raises(
         OSError, match=r"take 31\.2 MB, and (19\.9|20\.0) MB are left of the 20\.0 MB"
     ):
-        make_room(settings, stores[0], needed=31_200_000)
+        make_room(settings, stores[0], needed=31_200_000, root="/other")
 
 
 def test_a_store_that_is_being_written_does_not_make_room(cache, stores):
     settings = bounded(cache, stores, more=0)
     freed = stores[1].count_bytes()
     with FileLock(stores[0].turn):
-        make_room(settings, stores[2], needed=1)
+        make_room(settings, stores[2], needed=1, root="/other")
         assert left(stores) == [True, False, True]
         with pytest.raises(OSError, match="are left of"):
-            make_room(settings, stores[2], needed=freed + 1)
+            make_room(settings, stores[2], needed=freed + 1, root="/other")
+
+
+def test_a_store_in_use_does_not_make_room(cache, stores):
+    settings = bounded(cache, stores, more=0)
+    held = hold(stores[0])
+    make_room(settings, stores[2], needed=1, root="/other")
+    assert left(stores) == [True, False, True]
+    del held
+    make_room(settings, stores[2], needed=settings.max_bytes // 2, root="/other")
+    assert left(stores) == [False, False, True]
+
+
+def test_a_store_of_the_same_data_does_not_make_room(cache, root, stores):
+    settings, same = bounded(cache, stores, more=0), str(root / "30")
+    make_room(settings, stores[2], needed=1, root=same)
+    assert left(stores) == [True, False, True]
+    with pytest.raises(OSError, match=r"are left of .*--cache-size"):
+        make_room(settings, stores[2], needed=settings.max_bytes, root=same)
+    assert left(stores) == [True, False, True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other places")

@@ -101,5 +101,5 @@ def test_what_is_no_image_gives_its_reason(tmp_path, read):
 
 
 def test_the_decoder_is_named_with_its_version():
-    assert f"pillow {PIL.__version__}" in describe_decoder()
-    assert "libjpeg_turbo" in describe_decoder()
+    assert f"pillow {PIL.__version__}" in describe_decoder("reduce")
+    assert "libjpeg_turbo" in describe_decoder("reduce")

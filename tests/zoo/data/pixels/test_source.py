@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from tests.zoo.data.pixels.conftest import picture
+from tests.zoo.data.pixels.conftest import picture, read_all
+from zoo.data.pixels.live import LivePixels
 from zoo.data.pixels.open import open_pixels
-from zoo.data.pixels.source import LivePixels, StoredPixels
+from zoo.data.pixels.source import StoredPixels
 from zoo.inputs.image import UnreadableImageError
 
 SIDE = 32
@@ -14,7 +15,7 @@ SIDE = 32
 
 @pytest.fixture
 def stored(files, root, cache) -> StoredPixels:
-    source = open_pixels(files, SIDE, root=root, cache=cache)
+    source = read_all(open_pixels(files, SIDE, root=root, cache=cache))
     assert source.num_stored == len(files)
     return source
 
@@ -26,7 +27,7 @@ def assert_same(source, live: LivePixels) -> None:
 
 
 def damage(source: StoredPixels, at: int = 0) -> None:
-    with source._reader.store.pixels.open("r+b") as file:
+    with source._lookup.reader.store.pixels.open("r+b") as file:
         file.seek(at)
         byte = file.read(1)[0]
         file.seek(at)
@@ -53,7 +54,7 @@ def test_stored_pixels_need_no_files(stored, root, files):
 
 def test_a_source_travels_to_other_processes_without_its_pixels(stored):
     sent = pickle.dumps(stored)
-    assert len(sent) < 2000
+    assert len(sent) < 3000
     arrived = pickle.loads(sent)
     assert arrived.num_stored == len(stored)
     assert_same(arrived, stored.live)
@@ -73,43 +74,42 @@ def test_workers_read_what_this_process_reads(stored):
         np.testing.assert_array_equal(pixels, stored.live.read(index))
 
 
-def test_a_source_whose_store_is_gone_arrives_as_a_live_one(stored):
+def test_a_source_whose_store_is_gone_arrives_and_begins_it_again(stored):
     sent = pickle.dumps(stored)
-    stored._reader.store.remove()
+    stored._lookup.reader.store.remove()
     arrived = pickle.loads(sent)
-    assert isinstance(arrived, LivePixels)
+    assert arrived.num_stored == 0
     assert_same(arrived, stored.live)
+    assert (arrived.num_stored, arrived.trouble) == (len(stored), "")
 
 
 def test_a_store_that_took_the_place_of_another_is_not_mistaken_for_it(stored, root, files, cache):
     sent = pickle.dumps(stored)
-    stored._reader.store.remove()
-    assert open_pixels(files[::-1], SIDE, root=root, cache=cache).num_stored == len(files)
+    stored._lookup.reader.store.remove()
+    other = read_all(open_pixels(files[::-1], SIDE, root=root, cache=cache))
+    assert other.num_stored == len(files)
     assert_same(pickle.loads(sent), stored.live)
 
 
-def test_a_damaged_image_is_decoded_and_stored_anew_by_the_next_run(
-    stored, files, root, cache, listener
-):
+def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
+    images = len(stored._lookup.reader.records)
     damage(stored)
     assert_same(stored, stored.live)
-    assert stored.num_stored == len(files) - 1
-    again = open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
-    assert listener.totals == [1]
-    assert again.num_stored == len(files)
+    # One record revokes, one is of the pixels that were decoded.
+    assert len(stored._lookup.reader.store.read_records()) == images + 2
+    again = open_pixels(files, SIDE, root=root, cache=cache)
+    assert again.num_stored == stored.num_stored == len(files)
     assert_same(again, stored.live)
 
 
-def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(
-    stored, files, root, cache, listener
-):
+def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(stored, files, root, cache):
     old = pickle.loads(pickle.dumps(stored))
     damage(stored)
-    stored._reader.store.remove()
-    open_pixels(files, SIDE, root=root, cache=cache)
+    stored._lookup.reader.store.remove()
+    new = read_all(open_pixels(files, SIDE, root=root, cache=cache))
     assert_same(old, old.live)
-    open_pixels(files, SIDE, root=root, cache=cache, progress=listener)
-    assert listener.totals == []
+    assert len(new._lookup.reader.store.read_records()) == len(files)
+    assert new.num_stored == len(files)
 
 
 def test_a_file_that_cannot_be_decoded_live_says_why(root, files):

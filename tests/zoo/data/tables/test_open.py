@@ -54,7 +54,7 @@ def test_values_are_measured_on_the_rows_that_train(pictures, write, columns):
     np.testing.assert_allclose(target.mean, np.nanmean(numbers), rtol=1e-12)
     np.testing.assert_allclose(target.std, np.nanstd(numbers), rtol=1e-12)
     assert sum(len(samples) for samples in dataset.splits.values()) == 19
-    assert any("1 rows of table.csv have no target" in note for note in dataset.notes)
+    assert any("1 row of table.csv without a target was left out" in note for note in dataset.notes)
 
 
 def test_several_targets_and_columns(pictures, write, columns):
@@ -283,3 +283,34 @@ def test_nothing_is_written_beside_the_table(pictures, write, columns):
     before = sorted(pictures.iterdir())
     open_columns(table, "shop:class")
     assert sorted(pictures.iterdir()) == before
+
+
+def test_all_targets_without_a_value_are_named(pictures, write, columns):
+    table = write(columns | {"price": [""] * 20, "shop": [""] * 20})
+    with pytest.raises(DataError, match="columns 'price', 'shop' of .* have no value in any row"):
+        open_columns(table, "price:value", "shop:class", "tags:labels")
+
+
+@pytest.mark.parametrize("accept_guess", [True, False])
+def test_a_table_of_empty_columns_is_not_agreed_to(pictures, write, accept_guess):
+    table = write({"image": FILES, "shop": [""] * 20})
+    with pytest.raises(DataError, match="no column to learn .*\\n  shop  unused  empty") as caught:
+        open_table(table, accept_guess=accept_guess)
+    assert "--yes" not in caught.value.hint
+    assert "add a column" in caught.value.hint
+
+
+def test_only_what_was_not_said_is_guessed(pictures, write, columns):
+    with pytest.raises(DataError, match="does not say which column names the images") as caught:
+        open_table(write(columns), targets=["price:value"])
+    assert "shop" not in str(caught.value)
+    assert caught.value.hint == "agree with --yes, or choose: --input image"
+
+
+def test_small_classes_are_kept_where_that_is_asked_for(pictures, write):
+    table = write({"image": FILES, "shop": ["a"] * 19 + ["lonely"]})
+    with pytest.raises(DataError, match="lonely"):
+        open_columns(table, "shop:class")
+    dataset = open_columns(table, "shop:class", keep_small=True)
+    assert dataset.train.truths["shop"].tolist().count(1) == 1
+    assert dataset.notes == ("no validation sample is lonely (shop)",)

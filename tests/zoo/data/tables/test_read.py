@@ -77,6 +77,7 @@ def test_only_the_columns_asked_for_are_read(tmp_path):
         (b"", "is empty"),
         (b"\n \n", "no rows"),
         (b"image,label\n", "has no rows"),
+        (b"image,label", "has no rows"),
         (b"a.jpg,cat\nb.jpg,dog\n", "holds data .'a.jpg', 'cat'., not the names"),
         (b"a,b,a\n1,2,3\n", "several columns named 'a'"),
         (b"a,b\n1,2\n1\n\n1,2,3\n", "2 columns are named, but line 3 has 1, line 5 has 3"),

@@ -7,11 +7,12 @@ import torch
 from torch.testing import assert_close
 from torchvision.transforms.v2 import functional as F
 
+from tests.zoo.training.transfers import Copies, NumbersOnCPU
 from zoo.inputs.contract import Preprocess
-from zoo.inputs.image import preprocess
+from zoo.inputs.image import normalize, preprocess
 from zoo.recipes import Augment
 from zoo.seeds import generator_for
-from zoo.training.augment import augment_batch
+from zoo.training.augment import augment_batch, mix
 
 CONTRACT = Preprocess(
     size=32,
@@ -120,6 +121,21 @@ def test_read_only_pixels_and_tensors_are_taken_and_left_as_they_are():
         ]
         assert torch.equal(*results)
         assert np.array_equal(tensor.numpy(), IMAGES[0])
+
+
+@pytest.mark.parametrize("recipe", [Augment(), RICH, replace(RICH, fill="mean", mixup=1.0)])
+def test_an_accelerator_is_sent_the_pixels_at_once_and_a_few_small_tensors_a_batch(recipe):
+    """And nothing is asked back: on `meta`, that is an error."""
+    places, meta = [(1, index) for index in range(len(IMAGES))], torch.device("meta")
+    with NumbersOnCPU(), Copies() as copies:
+        pixels = augment_batch(IMAGES, places, recipe, CONTRACT, seed=0, device=meta)
+        mixed = mix(pixels, recipe, seed=0, step=0).images
+        assert normalize(mixed, CONTRACT).shape == (len(IMAGES), 3, 32, 32)
+    table, (num_bytes,), colours, *small = copies.sent
+    assert (table, colours) == ((len(IMAGES), 6 + 2 + 3), (len(IMAGES), 4))
+    assert num_bytes > 3 * 32 * 32
+    paint = [(3,)] if recipe.erase else []
+    assert small == [*paint, (len(IMAGES),), (2, 3)]
 
 
 @pytest.mark.gpu

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from zoo.seeds import generator_for
 from zoo.training.augment.geometry import Affine
 from zoo.training.augment.patch import Fill, Patch, cut
-from zoo.training.augment.resample import resample, stack
+from zoo.training.augment.resample import _table, resample, stack
 from zoo.training.augment.stretch import stretch, stretch_together
 from zoo.training.augment.warp import looks_for, warp
 
@@ -58,6 +58,12 @@ def planes(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1).float()
 
 
+def stacked(patches: list[Patch]) -> torch.Tensor:
+    """One group alone, as floats [B, 3, H, W]."""
+    (pixels,) = stack([patches], CPU)
+    return pixels.permute(0, 3, 1, 2).float()
+
+
 BOXES = [(50, 70), (32, 32), (20, 90), (1, 3), (100, 31)]
 
 
@@ -85,6 +91,22 @@ def test_a_box_is_torchvisions_resized_crop(shape, interpolation):
     assert_close(stretch(patch, 32, interpolation).float(), expected.float(), atol=1.0, rtol=0.0)
 
 
+def test_each_group_is_stacked_apart_in_the_upper_left_corner():
+    shapes = [[(5, 9), (7, 3)], [], [(2, 2)]]
+    groups = [
+        [Patch(pixels=noise(*shape), affine=SAME, is_box=True) for shape in group]
+        for group in shapes
+    ]
+    found = stack(groups, CPU)
+    assert [tuple(part.shape) for part in found] == [(2, 7, 9, 3), (0, 0, 0, 3), (1, 2, 2, 3)]
+    for part, group in zip(found, groups, strict=True):
+        for slot, patch in zip(part.numpy(), group, strict=True):
+            height, width = patch.pixels.shape[:2]
+            np.testing.assert_array_equal(slot[:height, :width], patch.pixels)
+            assert not slot[height:].any()
+            assert not slot[:, width:].any()
+
+
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_boxes_together_are_boxes_one_by_one(interpolation):
     """The uint8 kernel's weights are whole numbers too: one grey level, which bicubic's
@@ -95,7 +117,8 @@ def test_boxes_together_are_boxes_one_by_one(interpolation):
         Patch(pixels=noise(*shape), affine=replace(SAME, xx=float(x), yy=float(y)), is_box=True)
         for shape, (y, x) in zip(BOXES, flips, strict=True)
     ]
-    together = stretch_together(*stack(patches, CPU), patches, 32, interpolation)
+    matrices, sizes, _ = _table(patches, COLOUR).split([6, 2, 3], dim=1)
+    together = stretch_together(stacked(patches), sizes, matrices, 32, interpolation)
     single = torch.stack([stretch(patch, 32, interpolation) for patch in patches]).float()
     assert_close(together, single, atol=1.0 if interpolation == "bilinear" else 2.0, rtol=0.0)
 
@@ -175,7 +198,8 @@ def test_what_shrinks_is_close_to_an_antialiased_resize():
     affine = replace(SAME, xx=3.0, yy=3.0)
     patch = Patch(pixels=image, affine=affine, is_box=False)
     once = warp(
-        *stack([patch], CPU),
+        stacked([patch]),
+        torch.tensor([[240.0, 240.0]]),
         torch.tensor([patch.affine.row]),
         (1, 1),
         80,

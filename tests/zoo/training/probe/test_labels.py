@@ -24,8 +24,15 @@ def tagged(count: int = 150, width: int = 12, labels: int = 4):
     return features, (scores > 0).to(torch.int8)
 
 
-def fit(features, truth, strengths=(0.1,), seed=0):
-    return fit_labels_probe(features, truth, strengths=strengths, folds=5, seed=seed)
+def fit(features, truth, strengths=(0.1,), seed=0, positive_weights=None):
+    return fit_labels_probe(
+        features,
+        truth,
+        strengths=strengths,
+        folds=5,
+        seed=seed,
+        positive_weights=positive_weights,
+    )
 
 
 def logits(probe, features):
@@ -56,6 +63,61 @@ def test_a_missing_answer_leaves_the_sample_out_for_that_label():
     expected = torch.stack([scikit_learns(features, column) for column in truth.T], dim=1)
     ours = logits(fit(features, truth), features)
     torch.testing.assert_close(ours, expected, rtol=0, atol=SOLVED)
+
+
+def weighted_optimum(features, truth, weights, strength=0.1):
+    """Minimise torch's own weighted loss by L-BFGS from zero, label by label; logits."""
+    scaled = ((features - features.mean(0)) / features.var(0, correction=0).mean().sqrt()).double()
+    columns = []
+    for column, weight in zip(truth.T, weights.double(), strict=True):
+        known = column >= 0
+        head = torch.zeros(features.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+        loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=weight)
+        optimizer = torch.optim.LBFGS(
+            [head], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
+        )
+
+        def closure(head=head, known=known, column=column, loss_of=loss_of, optimizer=optimizer):
+            optimizer.zero_grad()
+            answers = scaled[known] @ head[:-1] + head[-1]
+            loss = loss_of(answers, column[known].double())
+            loss = loss + strength / 2 * head[:-1].square().sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        columns.append((scaled @ head[:-1] + head[-1]).detach().float())
+    return torch.stack(columns, dim=1)
+
+
+def test_weighted_positives_reach_the_optimum_of_torchs_own_loss():
+    features, truth = tagged()
+    truth[::3, 1] = -1
+    positives, negatives = ((truth == mark).sum(dim=0) for mark in (1, 0))
+    weights = negatives / positives
+    probe = fit(features, truth, positive_weights=weights)
+    expected = weighted_optimum(features, truth, weights)
+    torch.testing.assert_close(logits(probe, features), expected, rtol=0, atol=SOLVED)
+    assert probe.gradient <= 1e-5
+    plain = logits(fit(features, truth), features)
+    assert (plain - expected).abs().max() > 0.5
+
+
+def test_balanced_positives_are_answered_as_often_as_negatives():
+    """The bias is not penalised: weighted errors of both sides cancel, label by label."""
+    features, truth = tagged()
+    weights = (truth == 0).sum(dim=0) / (truth == 1).sum(dim=0)
+    scores = logits(fit(features, truth, positive_weights=weights), features).sigmoid()
+    errors = ((truth == 1) * weights * (1 - scores) - (truth == 0) * scores).mean(dim=0)
+    assert errors.abs().max() < 1e-4
+
+
+def test_the_held_out_loss_weighs_positives_as_training_does():
+    features, truth = tagged()
+    plain, even = (fit(features, truth, positive_weights=w) for w in (None, torch.ones(4)))
+    assert plain.held_out_loss == even.held_out_loss
+    heavy = fit(features, truth, positive_weights=torch.full((4,), 50.0))
+    assert heavy.held_out_loss[0.1] > 2 * plain.held_out_loss[0.1]
 
 
 def test_a_sample_without_any_answer_is_left_out():
