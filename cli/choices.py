@@ -81,3 +81,26 @@ class WeightingChoice(str, Enum):
 
     FIXED = "fixed"
     UNCERTAINTY = "uncertainty"
+
+
+class ExporterChoice(str, Enum):
+    """Which of torch's exporters writes a graph."""
+
+    AUTO = "auto"
+    DYNAMO = "dynamo"
+    TORCHSCRIPT = "torchscript"
+
+
+class GoldenChoice(str, Enum):
+    """What golden answers are kept to."""
+
+    REAL = "real"
+    EDGES = "edges"
+    NONE = "none"
+
+
+class LayoutChoice(str, Enum):
+    """What a folder for deployment looks like."""
+
+    STANDALONE = "standalone"
+    TRITON = "triton"

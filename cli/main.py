@@ -10,6 +10,7 @@ import typer
 
 from cli.commands import (
     augment_preview,
+    benchmark,
     cache,
     check,
     demo,
@@ -42,6 +43,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
+app.command("benchmark")(benchmark.benchmark)
 app.command("register")(register.register)
 app.add_typer(registry.app, name="registry")
 app.command("check")(check.check)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _QUESTIONS = {
     "L0": "valid, portable graph?",
     "L1": "same numbers?",
+    "L1 sizes": "at other sizes?",
     "L2": "same pixels?",
     "L3": "same score?",
     "L4": "ran on the GPU?",
@@ -36,7 +37,7 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
 
     from cli import render
     from cli.location import print_location
-    from export.convert import REPORT_FILE
+    from export.files import REPORT_FILE
     from export.verification import Verification
 
     if fmt is Format.JSON:
@@ -115,6 +116,7 @@ def _number_rows(found: TargetNumbers) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _figures(level: Level) -> str:
+    from export.image_sizes import SizesLevel
     from export.levels import MetricLevel, StructureLevel
     from export.number_level import ParityLevel
     from export.pixel_level import PixelLevel
@@ -127,6 +129,8 @@ def _figures(level: Level) -> str:
         return f"{_of_only(level)}{inputs}, batches {sizes}"
     if isinstance(level, PixelLevel):
         return f"{_of_only(level)}{level.num_samples} files and {len(level.probes)} kinds of file"
+    if isinstance(level, SizesLevel):
+        return ", ".join(f"{found.size[0]}×{found.size[1]}" for found in level.sizes)
     if isinstance(level, MetricLevel):
         many = f"{len(level.targets)} targets, each by its own metric"
         return _target_figures(level) if len(level.targets) == 1 else many

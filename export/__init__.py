@@ -9,15 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.convert import Evidence, export_model, gather_evidence, verify_model
+    from export.convert import export_model
+    from export.evidence import Evidence, gather_evidence
     from export.golden import write_golden
     from export.open import open_predictor
+    from export.proof import verify_model
     from export.replay import replay_model
     from export.replayed import Replay
+    from export.settings import ExportSettings
     from export.verification import Verification
 
 __all__ = [
     "Evidence",
+    "ExportSettings",
     "Replay",
     "Verification",
     "export_model",
@@ -29,14 +33,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Evidence": "export.convert",
+    "Evidence": "export.evidence",
+    "ExportSettings": "export.settings",
     "Replay": "export.replayed",
     "Verification": "export.verification",
     "export_model": "export.convert",
-    "gather_evidence": "export.convert",
+    "gather_evidence": "export.evidence",
     "open_predictor": "export.open",
     "replay_model": "export.replay",
-    "verify_model": "export.convert",
+    "verify_model": "export.proof",
     "write_golden": "export.golden",
 }
 

@@ -26,6 +26,16 @@ class Judged(Protocol):
         """Raise a VerificationError that says what is wrong."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """What stands for a verification where none is made."""
+
+    verdict: Literal["none"] = "none"
+
+    def raise_if_failed(self) -> None:
+        """Let any graph pass that could be exported."""
+
+
 Report = TypeVar("Report", bound=Judged)
 
 

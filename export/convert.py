@@ -2,86 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter
+import onnx
 
-from export.graph import OPSET, export_graph
-from export.hostile import admit, remember
-from export.samples import NUM_SAMPLES, choose_samples
+from export.attempts import Unjudged, export_first_that_passes, exporters_for
+from export.evidence import Evidence
+from export.exporters import Exporter
+from export.files import FAILED_FILE, ONNX_FILE, RAW_FILE, REPORT_FILE
+from export.golden import write_golden
+from export.golden_file import GOLDEN_FILE
+from export.graph import Graph, export_graph, remove_graph, write_graph
+from export.hostile import remember
+from export.image_sizes import require_free_size
+from export.onnx_file import OnnxFile
+from export.proof import write_report
+from export.raw import embed_preprocessing
+from export.settings import ExportSettings
 from export.verification import Verification
 from export.verify import verify
-from zoo.data.dataset import Samples
-from zoo.data.open import DataSettings, open_labelled
-from zoo.data.record import require_unchanged
-from zoo.errors import DamagedFileError, RunError, UnsafeFileError, VerificationError
-from zoo.manifest import recorded_sha256, update_manifest
+from export.weights_beside import WEIGHTS_SUFFIX
+from zoo.errors import ExportError
+from zoo.manifest import update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
-from zoo.run import Run
-from zoo.storage import read_json, sha256_of, write_bytes
-from zoo.targets import Metrics, Target
-
-ONNX_FILE = Path("onnx", "model.onnx")
-FAILED_FILE = Path("onnx", "model.failed.onnx")
-REPORT_FILE = Path("onnx", "verification.json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """Labelled images to verify on."""
-
-    samples: Samples
-    recorded: Metrics | None
-    """What training measured, where these are all the images that it measured on."""
-
-
-def gather_evidence(
-    run: Run | None,
-    data: Path | None,
-    targets: Sequence[Target],
-    count: int = NUM_SAMPLES,
-    *,
-    settings: DataSettings | None = None,
-) -> Evidence:
-    """Choose labelled images: of other data if some is given, else of the run's validation split.
-
-    Args:
-        run: The run that the model belongs to, if any.
-        data: Labelled images of the same targets.
-        targets: What the model answers.
-        count: How many images to choose at most.
-        settings: How the other data is to be read.
-
-    Raises:
-        DataError: The images are gone, have changed, or are of other classes.
-        RunError: There is neither a run nor other data.
-    """
-    if data is not None:
-        samples = open_labelled(data, targets, settings)
-        return Evidence(samples=choose_samples(samples, count), recorded=None)
-    if run is None:
-        raise RunError(
-            "a model folder alone has no images to verify on",
-            hint="name labelled images of the same kind as it was trained on: --data DATA",
-        )
-    samples = run.read_dataset().validation
-    chosen = choose_samples(samples, count)
-    require_unchanged(chosen)
-    whole = len(chosen) == len(samples)
-    recorded = run.read().metrics.get("validation") if whole else None
-    return Evidence(samples=chosen, recorded=recorded)
+from zoo.storage import write_bytes
 
 
 def export_model(
     model: TrainedModel,
     folder: Path,
     evidence: Evidence | None,
+    settings: ExportSettings | None = None,
     *,
-    opset: int = OPSET,
-    locate: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Verification | None:
@@ -94,115 +51,122 @@ def export_model(
         model: The trained network, on the device to verify on.
         folder: The model folder that it was read from.
         evidence: Images to verify on; None leaves the file unproved.
-        opset: Version of the operator set.
-        locate: Look for the first module that differs if the numbers do.
+        settings: How it is to be exported.
         workers: Processes that decode images.
         progress: Hears what happens.
 
     Raises:
-        ExportError: The exporter refuses the network.
+        ExportError: Every exporter that may be used refuses the network.
     """
-    listener = progress or Silence()
-    listener.note(f"exporting {model.config.backbone.name} to ONNX opset {opset}")
-    content = export_graph(model, folder, opset=opset).content
-    remember(content)
+    listener, wanted = progress or Silence(), settings or ExportSettings()
+    if wanted.dynamic_size:
+        require_free_size(model)
+
+    def export(exporter: Exporter) -> Graph:
+        name, opset = model.config.backbone.name, wanted.opset
+        listener.note(f"exporting {name} to ONNX opset {opset} ({exporter})")
+        dynamic = wanted.dynamic_size
+        return export_graph(model, folder, opset=opset, exporter=exporter, dynamic_size=dynamic)
+
+    exporters = exporters_for(wanted.exporter)
     if evidence is None:
-        write_bytes(folder / ONNX_FILE, content)
+        unproved = export_first_that_passes(exporters, export, lambda _: Unjudged())
+        _keep(model, folder, unproved.graph, wanted)
         (folder / REPORT_FILE).unlink(missing_ok=True)
-        update_manifest(folder, [ONNX_FILE.as_posix(), REPORT_FILE.as_posix()])
+        _record(folder)
         return None
-    report = verify(
-        model,
-        folder,
-        content,
-        evidence.samples,
-        file=ONNX_FILE.name,
-        recorded=evidence.recorded,
-        locate=locate,
-        workers=workers,
-        progress=listener,
-    )
-    if report.verdict == "pass":
-        write_bytes(folder / ONNX_FILE, content)
-        (folder / FAILED_FILE).unlink(missing_ok=True)
-        update_manifest(folder, [ONNX_FILE.as_posix()])
+
+    def judge(graph: Graph) -> Verification:
+        raw = _embed(model, graph) if wanted.embed_preprocessing else None
+        with _staged(graph, folder) as file:
+            return verify(
+                model,
+                folder,
+                file,
+                evidence.samples,
+                raw=raw,
+                recorded=evidence.recorded,
+                locate=wanted.locate,
+                workers=workers,
+                progress=listener,
+            )
+
+    exported = export_first_that_passes(exporters, export, judge)
+    report = replace(exported.report, attempts=exported.attempts)
+    if exported.passed:
+        _keep(model, folder, exported.graph, wanted)
+        remove_graph(folder / FAILED_FILE)
+        _write_golden(model, folder, evidence, wanted)
     else:
-        report = replace(report, file=FAILED_FILE.name)
-        write_bytes(folder / FAILED_FILE, content)
-    update_manifest(folder, [FAILED_FILE.as_posix()])
+        report = _set_aside(folder, exported.graph, report)
+    _record(folder)
     write_report(folder, report)
     return report
 
 
-def verify_model(
-    model: TrainedModel,
-    folder: Path,
-    evidence: Evidence,
-    *,
-    locate: bool = False,
-    strict: bool = False,
-    workers: int = 0,
-    progress: Progress | None = None,
-) -> Verification:
-    """Verify the ONNX file that lies in a model folder, and replace its report.
+@contextmanager
+def _staged(graph: Graph, folder: Path) -> Iterator[OnnxFile]:
+    """Give a graph to a verification: on disk, beside its weights, only if it has to be."""
+    if graph.weights is None:
+        remember(graph.content)
+        yield OnnxFile(name=ONNX_FILE.name, content=graph.content)
+        return
+    with TemporaryDirectory(prefix=".staged-", dir=folder) as place:
+        path = Path(place, ONNX_FILE.name)
+        write_graph(graph, path)
+        yield OnnxFile(name=path.name, content=path.read_bytes(), path=path)
 
-    Args:
-        model: The trained network, on the device to verify on.
-        folder: The model folder that it was read from.
-        evidence: Images to verify on.
-        locate: Look for the first module that differs if the numbers do.
-        strict: Leave nothing to the CPU of a GPU session, not even arithmetic on sizes.
-        workers: Processes that decode images.
-        progress: Hears what happens.
+
+def _embed(model: TrainedModel, graph: Graph) -> OnnxFile:
+    """Put the preprocessing before a graph.
 
     Raises:
-        RunError: There is none.
-        VerificationError: It is no model, or zoo does not open it.
+        ExportError: Its weights lie beside it, or its operators know no antialiasing.
     """
-    path = folder / ONNX_FILE
-    if not path.exists():
-        raise RunError(f"{folder} has no {ONNX_FILE}", hint="zoo export makes it")
-    report = verify(
-        model,
-        folder,
-        _admit(path),
-        evidence.samples,
-        file=path.name,
-        recorded_sha256=recorded_sha256(folder, ONNX_FILE.as_posix()),
-        recorded=evidence.recorded,
-        locate=locate,
-        strict=strict,
-        workers=workers,
-        progress=progress,
-    )
-    write_report(folder, report)
-    return report
+    if graph.weights is not None:
+        raise ExportError(
+            "a network whose weights lie beside it cannot have its preprocessing inside",
+            hint="leave --embed-preprocessing out; docs/files.md describes the preprocessing",
+        )
+    network = onnx.load_from_string(graph.content)
+    facts = {entry.key: entry.value for entry in network.metadata_props}
+    raw = embed_preprocessing(network, model.preprocess, model.targets, facts)
+    content: bytes = raw.SerializeToString(deterministic=True)
+    remember(content)
+    return OnnxFile(name=RAW_FILE.name, content=content)
 
 
-def _admit(path: Path) -> bytes:
-    """Read the file unless it is hostile."""
-    try:
-        return admit(path)
-    except (DamagedFileError, UnsafeFileError) as cause:
-        raise VerificationError(
-            f"{path.name} is not the model that was trained:\n  L0 {cause.problem}",
-            hint="zoo export makes it anew",
-        ) from cause
+def _keep(model: TrainedModel, folder: Path, graph: Graph, settings: ExportSettings) -> None:
+    """Give a graph the model's name, and remove what was made of an earlier one."""
+    raw = _embed(model, graph) if settings.embed_preprocessing else None
+    write_graph(graph, folder / ONNX_FILE)
+    if raw is None:
+        (folder / RAW_FILE).unlink(missing_ok=True)
+    else:
+        write_bytes(folder / RAW_FILE, raw.content)
 
 
-def write_report(folder: Path, report: Verification) -> None:
-    """Write `verification.json` and record it."""
-    text = TypeAdapter(Verification).dump_json(report, indent=2)
-    write_bytes(folder / REPORT_FILE, text + b"\n")
-    update_manifest(folder, [REPORT_FILE.as_posix()])
+def _set_aside(folder: Path, graph: Graph, report: Verification) -> Verification:
+    """Keep a graph that failed under another name, and let the report be about that."""
+    path = folder / FAILED_FILE
+    write_graph(graph, path)
+    beside = None if graph.weights is None else path
+    file = OnnxFile(name=path.name, content=path.read_bytes(), path=beside)
+    return replace(report, file=file.name, sha256=file.sha256, others=file.beside)
 
 
-def has_proof(folder: Path) -> bool:
-    """Tell whether a passing verification is about the very bytes of the ONNX file."""
-    path, report = folder / ONNX_FILE, folder / REPORT_FILE
-    if not path.exists() or not report.exists():
-        return False
-    content = read_json(report)
-    if not isinstance(content, dict):
-        return False
-    return (content.get("verdict"), content.get("sha256")) == ("pass", sha256_of(path))
+def _write_golden(
+    model: TrainedModel, folder: Path, evidence: Evidence, settings: ExportSettings
+) -> None:
+    if settings.golden == "none":
+        (folder / GOLDEN_FILE).unlink(missing_ok=True)
+    else:
+        write_golden(model, folder, evidence.samples, pictures=settings.golden == "real")
+
+
+def _record(folder: Path) -> None:
+    """Record all that an export writes or removes."""
+    graphs = [file.as_posix() for file in (ONNX_FILE, FAILED_FILE)]
+    beside = [f"{name}{WEIGHTS_SUFFIX}" for name in graphs]
+    others = [file.as_posix() for file in (RAW_FILE, REPORT_FILE, GOLDEN_FILE)]
+    update_manifest(folder, [*graphs, *beside, *others])

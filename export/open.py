@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from export.convert import ONNX_FILE, has_proof
+from export.files import ONNX_FILE
+from export.proof import has_proof
 from export.session import open_session, resolve_onnx_device
 from zoo.errors import RunError
 from zoo.evaluation import Predictor

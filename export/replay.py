@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from export.files import ONNX_FILE, REPORT_FILE
 from export.golden_file import GOLDEN_FILE, Golden, GoldenTarget, read_golden
 from export.providers import RUNTIME_ERRORS, Started, start_session
 from export.replayed import Replay, TargetReplay
@@ -32,7 +33,6 @@ from zoo.versions import collect_versions
 Answers = Mapping[int, Mapping[str, NDArray[np.float64]]]
 """What ONNX Runtime says to all inputs, [N, K], by batch size and by output."""
 
-_MODEL, _REPORT = "onnx/model.onnx", "onnx/verification.json"
 _AGAIN = "copy it again, or let `zoo export` write it anew"
 
 
@@ -63,7 +63,7 @@ def replay_model(folder: Path, device: str = "auto") -> Replay:
         VerificationError: The file is no ONNX model, is hostile, or does not answer these inputs
             at all.
     """
-    for name in (_MODEL, GOLDEN_FILE.as_posix()):
+    for name in (ONNX_FILE.as_posix(), GOLDEN_FILE.as_posix()):
         if not (folder / name).exists():
             raise RunError(
                 f"{folder} has no {name}",
@@ -71,16 +71,16 @@ def replay_model(folder: Path, device: str = "auto") -> Replay:
             )
     golden = read_golden(check_file(folder, GOLDEN_FILE.as_posix(), hint=_AGAIN))
     kind, index = _parse_device(device)
-    started = _start(folder / _MODEL, kind, index)
+    started = _start(folder / ONNX_FILE, kind, index)
     sizes = sorted({1, len(golden.inputs)})
     answers: Answers = {size: _run(started, golden, size) for size in sizes}
-    sha256 = sha256_of(folder / _MODEL)
+    sha256 = sha256_of(folder / ONNX_FILE)
     changes = tuple(_find_changes(folder, sha256, golden, started))
     targets = {target.name: _compare(target, golden, answers) for target in golden.targets}
     passed = not changes and all(found.verdict == "pass" for found in targets.values())
     return Replay(
         verdict="pass" if passed else "fail",
-        file=Path(_MODEL).name,
+        file=ONNX_FILE.name,
         sha256=sha256,
         changes=changes,
         targets=targets,
@@ -119,11 +119,11 @@ def _run(started: Started, golden: Golden, size: int) -> Mapping[str, NDArray[np
         columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
         answers = {name: part.astype(np.float64) for name, part in zip(names, columns, strict=True)}
     except RUNTIME_ERRORS as cause:
-        raise _no_model(Path(_MODEL).name, f"it does not run: {cause}") from cause
+        raise _no_model(ONNX_FILE.name, f"it does not run: {cause}") from cause
     for target in golden.targets:
         if answers[target.output].shape != target.float32.shape:
             shapes = f"{answers[target.output].shape}, not {target.float32.shape}"
-            raise _no_model(Path(_MODEL).name, f"its answers for {target.name!r} are {shapes}")
+            raise _no_model(ONNX_FILE.name, f"its answers for {target.name!r} are {shapes}")
     return answers
 
 
@@ -133,15 +133,15 @@ def _no_model(file: str, reason: str) -> VerificationError:
 
 def _find_changes(folder: Path, sha256: str, golden: Golden, started: Started) -> Iterator[str]:
     """Say in what the ONNX file is not the one that belongs into this folder."""
-    for path in sorted((folder / _MODEL).parent.glob(f"{Path(_MODEL).name}*")):
+    for path in sorted((folder / ONNX_FILE).parent.glob(f"{ONNX_FILE.name}*")):
         name = path.relative_to(folder).as_posix()
         recorded = recorded_sha256(folder, name)
         if recorded is None:
             yield f"{name} is not recorded in {MANIFEST}"
-        elif recorded != (found := sha256 if name == _MODEL else sha256_of(path)):
+        elif recorded != (found := sha256 if name == ONNX_FILE.as_posix() else sha256_of(path)):
             yield f"{name} has sha256 {found[:16]}…; {MANIFEST} has {recorded[:16]}…"
-    if (folder / _REPORT).exists():
-        yield from _compare_with_report(read_json(folder / _REPORT), sha256)
+    if (folder / REPORT_FILE).exists():
+        yield from _compare_with_report(read_json(folder / REPORT_FILE), sha256)
     weights = started.session.get_modelmeta().custom_metadata_map.get("zoo.weights_sha256", "none")
     if weights != golden.weights_sha256:
         wanted = golden.weights_sha256
@@ -150,12 +150,12 @@ def _find_changes(folder: Path, sha256: str, golden: Golden, started: Started) -
 
 def _compare_with_report(report: object, sha256: str) -> Iterator[str]:
     """Hold the file against the verification that was made of it, if one was."""
-    if not isinstance(report, dict) or report.get("file") != Path(_MODEL).name:
+    if not isinstance(report, dict) or report.get("file") != ONNX_FILE.name:
         return
     if report.get("sha256") != sha256:
-        yield f"{_REPORT} is about another file: sha256 {str(report.get('sha256'))[:16]}…"
+        yield f"{REPORT_FILE} is about another file: sha256 {str(report.get('sha256'))[:16]}…"
     elif report.get("verdict") != "pass":
-        yield f"{_REPORT} says that it failed"
+        yield f"{REPORT_FILE} says that it failed"
 
 
 def _compare(target: GoldenTarget, golden: Golden, answers: Answers) -> TargetReplay:

@@ -100,7 +100,7 @@ def _compare_target(
     """Compare the scores of outputs [N, K] for one target."""
     finite = bool(theirs.isfinite().all())
     metrics = target.score(ours, truth)
-    name = _metric_of(target)
+    name = metric_of(target)
     found = getattr(target.score(theirs, truth), name) if finite else math.nan
     before = None if recorded is None else getattr(recorded, name)
     moved = (_move(target, ours, truth, by) for by in (-bounds, bounds))
@@ -120,7 +120,7 @@ def _compare_target(
     )
 
 
-def _metric_of(target: Target) -> str:
+def metric_of(target: Target) -> str:
     """Name the figure that both are compared by, as the target's metrics call it."""
     if isinstance(target, ValueTarget):
         return "mae" if target.num_outputs == 1 else "r2"

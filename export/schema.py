@@ -9,6 +9,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from export.attempts import Attempt
+from export.image_sizes import SizeParity, SizesLevel
 from export.levels import MetricLevel, PlacementLevel, StructureLevel, TargetScore
 from export.locate import GrowthRow, Location
 from export.number_level import BatchEffect, ParityLevel, TargetNumbers
@@ -23,6 +25,7 @@ from zoo.json_schema import DIALECT, add_docstrings, drop_titles
 LEVELS = {
     "L0": StructureLevel,
     "L1": ParityLevel,
+    "L1 sizes": SizesLevel,
     "L2": PixelLevel,
     "L3": MetricLevel,
     "L4": PlacementLevel,
@@ -30,7 +33,7 @@ LEVELS = {
 """What stands under each name in `levels`."""
 _DESCRIBED = (
     *(*LEVELS.values(), Verification, BatchEffect, Difference, Finding, GrowthRow, Location),
-    *(NodePlacement, TargetNumbers, TargetPixels, TargetScore, Tf32Effect),
+    *(Attempt, NodePlacement, SizeParity, TargetNumbers, TargetPixels, TargetScore, Tf32Effect),
 )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from export.interface import name_outputs
+from export.onnx_file import OnnxFile
 from export.programs import WHOLE, Candidate, Reference
 from export.providers import Demands
 from export.samples import Inputs
@@ -36,7 +37,7 @@ class Tf32Effect:
 
 def measure_tf32(
     model: TrainedModel,
-    onnx_bytes: bytes,
+    file: OnnxFile,
     inputs: Inputs,
     reference: Reference,
     candidate: Candidate,
@@ -45,13 +46,13 @@ def measure_tf32(
 
     Args:
         model: The trained network.
-        onnx_bytes: The exported graph.
+        file: The exported graph.
         inputs: Of which the probed ones are run.
         reference: What PyTorch answers without.
         candidate: What ONNX Runtime answers without.
     """
     images = inputs.pixel_values[inputs.probed]
-    ours, theirs = _run_torch(model, images), _run_onnx(model, onnx_bytes, images)
+    ours, theirs = _run_torch(model, images), _run_onnx(model, file, images)
     return {
         target.name: Tf32Effect(
             torch=_distance(ours[target.name], reference.float32[target.name][inputs.probed]),
@@ -68,10 +69,10 @@ def _run_torch(model: TrainedModel, images: Tensor) -> Outputs:
     return {name: value.float().cpu() for name, value in found.items()}
 
 
-def _run_onnx(model: TrainedModel, onnx_bytes: bytes, images: Tensor) -> Outputs:
+def _run_onnx(model: TrainedModel, file: OnnxFile, images: Tensor) -> Outputs:
     names = name_outputs(model.targets)
     try:
-        opened = open_session(onnx_bytes, model.device, Demands(tf32=True))
+        opened = open_session(file.source, model.device, Demands(tf32=True))
         found = opened.run(list(names.values()), images)
     except ExportError:
         return {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from export.attempts import Attempt
+from export.image_sizes import SizesLevel
 from export.levels import MetricLevel, PlacementLevel, StructureLevel, Verdict
 from export.locate import Location
 from export.number_level import ParityLevel
@@ -12,7 +14,7 @@ from export.pixel_level import PixelLevel
 from export.tf32 import Tf32Effect
 from zoo.errors import VerificationError
 
-Level = StructureLevel | ParityLevel | PixelLevel | MetricLevel | PlacementLevel
+Level = StructureLevel | ParityLevel | SizesLevel | PixelLevel | MetricLevel | PlacementLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,14 @@ class Verification:
     """Its name in the model folder's `onnx`."""
     sha256: str
     """Of the ONNX file that this is about."""
+    others: dict[str, str]
+    """The sha256 of files that belong to it, by name: weights beside it, and the graph with
+    preprocessing inside."""
+    attempts: tuple[Attempt, ...] = ()
+    """Exporters that were tried, in order; none where an earlier export was verified again."""
     levels: dict[str, Level]
-    """Those that were examined, by name: L0, L1 and L3 always, L2 of a graph with preprocessing
-    inside, L4 on a GPU."""
+    """Those that were examined, by name: L0, L1 and L3 always, `L1 sizes` of a graph for images of
+    any size, L2 of a graph with preprocessing inside, L4 on a GPU."""
     device: str
     """`cpu`, `cuda` or `cuda:1`; of both programs."""
     device_name: str

@@ -15,6 +15,7 @@ ZooError                        exit code 1: the user or the environment
 │   └── DamagedFileError        a file that is not what was written
 ├── StorageError                the disk refused a write
 ├── ExportError                 the network cannot be turned into ONNX
+├── BenchmarkError              a benchmark that would measure nothing
 ├── UnsafeFileError             a file from outside that zoo does not open
 ├── EchoedError                 in the other processes, what stopped the first, which says so
 ├── VerificationError           exit code 3: the exported model is not the trained one
@@ -151,6 +152,10 @@ class StorageError(ZooError):
 
 class ExportError(ZooError):
     """A network that the exporter cannot turn into the promised graph."""
+
+
+class BenchmarkError(ZooError):
+    """A benchmark that would measure nothing, or what there is not."""
 
 
 class UnsafeFileError(ZooError):

@@ -2,63 +2,76 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import (
-    DeviceOption,
-    Format,
-    FormatOption,
-    InputOption,
-    ModelArgument,
-    TargetOption,
-    WorkersOption,
-)
+from cli.evidence_options import EvidenceOptions
+from cli.graph_options import GraphOptions
+from cli.grouped import grouped
+from cli.layout_options import LayoutOptions
+from cli.options import DeviceOption, Format, FormatOption, ModelArgument, WorkersOption
+
+if TYPE_CHECKING:
+    from zoo.run import Located
 
 
+@grouped
 def export(
+    *,
     model: ModelArgument,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare the export with PyTorch.")
     ] = True,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Labelled images to verify on; by default the run's own."),
-    ] = None,
-    input_column: InputOption = None,
-    targets: TargetOption = None,
-    samples: Annotated[int, typer.Option(min=1, help="Images to verify on, at most.")] = 256,
-    opset: Annotated[int, typer.Option(min=18, max=23, help="Version of the operators.")] = 20,
+    graph: GraphOptions,
+    images: EvidenceOptions,
+    layout: LayoutOptions,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Export a fine-tuned model to ONNX and prove that it is the model that was trained."""
-    from cli import verdict
-    from cli.progress import TerminalProgress
-    from export.convert import ONNX_FILE, export_model, gather_evidence
-    from export.session import resolve_onnx_device
-    from zoo.data.open import DataSettings
-    from zoo.hardware import resolve_workers
-    from zoo.model import load_model
+    from cli import render
+    from export.files import ONNX_FILE
     from zoo.run import locate_model
 
+    layout.require_place()
     place = locate_model(model)
+    if layout.layout is None or not (place.folder / ONNX_FILE).exists():
+        _export(place, graph, images if verify else None, device, workers, fmt)
+    elif graph != GraphOptions():
+        raise typer.BadParameter(
+            f"{place.folder / ONNX_FILE} is there already and is laid out as it is; export it "
+            "anew first, without --layout"
+        )
+    if layout.layout is not None:
+        render.note(f"wrote {layout.write(place.folder)}")
+
+
+def _export(
+    place: Located,
+    graph: GraphOptions,
+    images: EvidenceOptions | None,
+    device: str,
+    workers: int | None,
+    fmt: Format,
+) -> None:
+    from cli import verdict
+    from cli.progress import TerminalProgress
+    from export.convert import export_model
+    from export.files import ONNX_FILE
+    from export.session import resolve_onnx_device
+    from zoo.hardware import resolve_workers
+    from zoo.model import load_model
+
     target = resolve_onnx_device(device)
     loaded = load_model(place.folder, target)
-    evidence = None
-    if verify:
-        settings = DataSettings(input=input_column, targets=tuple(targets or ()))
-        evidence = gather_evidence(place.run, data, loaded.targets, samples, settings=settings)
     with TerminalProgress() as progress:
         report = export_model(
             loaded,
             place.folder,
-            evidence,
-            opset=opset,
-            locate=True,
+            images.gather(loaded, place.run) if images else None,
+            graph.to_settings(),
             workers=resolve_workers(workers, target),
             progress=progress,
         )

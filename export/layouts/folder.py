@@ -9,11 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import onnx
-from google.protobuf.message import DecodeError
 
-from export.convert import ONNX_FILE, has_proof
-from export.hostile.examine import weights_files
-from zoo.errors import DamagedFileError, RunError, StorageError, VerificationError
+from export.files import ONNX_FILE
+from export.hostile import admit
+from export.hostile.examine import parse, weights_files
+from export.proof import has_proof
+from zoo.errors import RunError, StorageError, VerificationError
 from zoo.manifest import check_file
 
 
@@ -28,6 +29,7 @@ def open_proved(folder: Path, *, unproved: bool) -> onnx.ModelProto:
         RunError: The folder has no ONNX file.
         VerificationError: Nobody proved that it is the model that was trained.
         DamagedFileError: It is not what the manifest recorded, or no ONNX model.
+        UnsafeFileError: It is hostile.
     """
     if not (folder / ONNX_FILE).exists():
         raise RunError(f"{folder} has no {ONNX_FILE}", hint="zoo export makes it")
@@ -36,11 +38,7 @@ def open_proved(folder: Path, *, unproved: bool) -> onnx.ModelProto:
             f"{folder / ONNX_FILE} has no passing verification",
             hint="`zoo verify` makes one; what is not proved is laid out with --unproved alone",
         )
-    path = check_file(folder, ONNX_FILE.as_posix(), hint="export it again")
-    try:
-        return onnx.load(path, load_external_data=False)
-    except DecodeError as cause:
-        raise DamagedFileError(path, str(cause), hint="export it again") from cause
+    return parse(admit(check_file(folder, ONNX_FILE.as_posix(), hint="export it again")))
 
 
 def copy_graph(proto: onnx.ModelProto, folder: Path, place: Path) -> None:

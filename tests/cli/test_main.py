@@ -14,6 +14,7 @@ COMMANDS = [
     "predict",
     "export",
     "verify",
+    "benchmark",
     "doctor",
     "demo",
 ]

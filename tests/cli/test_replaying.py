@@ -16,7 +16,8 @@ ZOO = "from cli.main import main; sys.argv[0] = 'zoo'; main()"
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
     """A model folder alone, proved and with golden answers."""
-    from export.convert import Evidence, export_model
+    from export.convert import export_model
+    from export.evidence import Evidence
     from export.golden import write_golden
 
     place = tmp_path_factory.mktemp("deployed")

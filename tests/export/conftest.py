@@ -6,7 +6,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from export.convert import Evidence, export_model, gather_evidence
+from export.convert import export_model
+from export.evidence import Evidence, gather_evidence
 from export.golden import write_golden
 from export.graph import export_graph
 from tests.export.small_models import KIND, POSE, TAGS, label_photos, make_model

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from export.onnx_file import OnnxFile
 from tests.conftest import make_photos
 from zoo.backbones.network import build_network
 from zoo.data.dataset import Samples, make_samples
@@ -17,6 +18,11 @@ KIND = ClassTarget(name="kind", classes=("checks", "discs", "stripes"))
 TAGS = LabelsTarget(name="tags", classes=("dark", "round"), thresholds=(0.4, 0.6))
 AGE = ValueTarget(name="age", columns=("age",), mean=(40.0,), std=(12.0,))
 POSE = ValueTarget(name="Pose, in °", columns=("x", "y"), mean=(0.0, 5e3), std=(1e-3, 700.0))
+
+
+def as_file(content: bytes) -> OnnxFile:
+    """Call a graph by the name that an export has."""
+    return OnnxFile(name="model.onnx", content=content)
 
 
 def make_model(

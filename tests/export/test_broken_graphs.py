@@ -31,7 +31,7 @@ from tests.export.breakage import (
     use_batch_statistics,
     zero_channel,
 )
-from tests.export.small_models import AGE, KIND, label_photos
+from tests.export.small_models import AGE, KIND, as_file, label_photos
 from tests.export.tiny_networks import make_images, make_tiny
 from zoo.data.dataset import Samples
 from zoo.model import TrainedModel
@@ -242,7 +242,7 @@ def test_a_mistake_fails_the_comparison_of_numbers_and_is_no_matter_of_structure
     """All of these graphs are valid: only L1 can see them, and L3 where they cost points."""
     found = exported(broken.network)
     content = found.break_it(broken).SerializeToString()
-    report = verify(found.model, found.folder, content, found.samples, file="model.onnx")
+    report = verify(found.model, found.folder, as_file(content), found.samples)
     assert report.levels["L0"].verdict == "pass"
     assert report.levels["L1"].verdict == "fail"
     assert isinstance(report.levels["L1"], ParityLevel)

@@ -1,39 +1,56 @@
+import copy
 import json
 import shutil
 from dataclasses import replace
 
 import onnx
 import pytest
+import torch
 
 from export import convert
-from export.convert import (
-    export_model,
-    gather_evidence,
-    has_proof,
-    verify_model,
-)
-from zoo.errors import DamagedFileError, DataError, RunError
+from export.convert import export_model
+from export.evidence import gather_evidence
+from export.files import RAW_FILE
+from export.golden_file import GOLDEN_FILE, read_golden
+from export.graph import export_graph
+from export.proof import has_proof, verify_model
+from export.replay import replay_model
+from export.session import open_session
+from export.settings import ExportSettings
+from zoo.errors import DamagedFileError, DataError, ExportError, RunError
 from zoo.manifest import check_file
 from zoo.model import load_model
+from zoo.storage import sha256_of
 
 ONNX = "onnx/model.onnx"
+CPU = torch.device("cpu")
 
 
 def report_of(run):
     return json.loads((run.model_folder / "onnx/verification.json").read_text())
 
 
-def broken_export(model, folder, *, opset):
-    """An exporter that swaps two classes, as a careless label map would."""
-    from export.graph import export_graph
-
-    good = export_graph(model, folder, opset=opset)
-    proto = onnx.load_from_string(good.content)
+def swap_classes(graph):
+    """Swap two classes, as a careless label map would."""
+    proto = onnx.load_from_string(graph.content)
     for tensor in proto.graph.initializer:
         if tuple(tensor.dims) in ((3, 1280), (3,)):
             array = onnx.numpy_helper.to_array(tensor)[[1, 0, 2]]
             tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-    return replace(good, content=proto.SerializeToString())
+    return replace(graph, content=proto.SerializeToString())
+
+
+def broken_export(model, folder, **options):
+    return swap_classes(export_graph(model, folder, **options))
+
+
+def wrong_by_dynamo(model, folder, *, exporter, **options):
+    graph = export_graph(model, folder, exporter=exporter, **options)
+    return swap_classes(graph) if exporter == "dynamo" else graph
+
+
+def with_weights_beside(model, folder, **options):
+    return export_graph(model, folder, largest_file=1_000, **options)
 
 
 def test_a_proved_export_is_written_with_its_evidence(run, model, evidence):
@@ -63,6 +80,108 @@ def test_a_failed_export_never_gets_the_models_name(run, model, evidence, monkey
     assert (run.model_folder / "onnx/model.failed.onnx").exists()
     assert report_of(run)["file"] == "model.failed.onnx"
     assert not has_proof(run.model_folder)
+
+
+def test_the_first_exporter_that_passes_is_kept(run, model, evidence, monkeypatch):
+    monkeypatch.setattr(convert, "export_graph", wrong_by_dynamo)
+    report = export_model(model, run.model_folder, evidence)
+    assert report.verdict == "pass"
+    tried = [(attempt.exporter, attempt.outcome) for attempt in report.attempts]
+    assert tried == [("dynamo", "failed"), ("torchscript", "kept")]
+    assert "L1" in report.attempts[0].reason
+    assert open_session(run.model_folder / ONNX, CPU).metadata["zoo.exporter"] == "torchscript"
+    assert not (run.model_folder / "onnx/model.failed.onnx").exists()
+
+
+def test_one_exporter_is_kept_to_if_it_was_asked_for(run, model, evidence, monkeypatch):
+    monkeypatch.setattr(convert, "export_graph", wrong_by_dynamo)
+    report = export_model(model, run.model_folder, evidence, ExportSettings(exporter="dynamo"))
+    assert report.verdict == "fail"
+    assert len(report.attempts) == 1
+
+
+def test_preprocessing_inside_is_proved_and_written_with_the_graph(run, model, evidence):
+    report = export_model(
+        model, run.model_folder, evidence, ExportSettings(embed_preprocessing=True)
+    )
+    assert report.verdict == "pass"
+    assert report.levels["L2"].num_samples == len(evidence.samples)
+    assert any(f.name == "model_raw.onnx: interface" for f in report.levels["L0"].findings)
+    assert has_proof(run.model_folder, RAW_FILE)
+    assert verify_model(model, run.model_folder, evidence).levels["L2"].verdict == "pass"
+    export_model(model, run.model_folder, evidence)
+    assert not (run.model_folder / RAW_FILE).exists()
+
+
+def test_a_raw_graph_that_changed_is_no_longer_proved(run, model, evidence):
+    settings = ExportSettings(embed_preprocessing=True)
+    export_model(model, run.model_folder, evidence, settings)
+    proto = onnx.load(run.model_folder / RAW_FILE)
+    resize = next(node for node in proto.graph.node if node.op_type == "Resize")
+    antialias = next(a for a in resize.attribute if a.name == "antialias")
+    antialias.i = 0
+    onnx.save(proto, run.model_folder / RAW_FILE)
+    assert not has_proof(run.model_folder, RAW_FILE)
+    assert has_proof(run.model_folder)
+    report = verify_model(model, run.model_folder, evidence)
+    assert [name for name, level in report.levels.items() if level.verdict == "fail"] == ["L2"]
+
+
+def test_free_image_sizes_are_proved(run, model, evidence):
+    report = export_model(model, run.model_folder, evidence, ExportSettings(dynamic_size=True))
+    assert report.verdict == "pass"
+    assert len(report.levels["L1 sizes"].sizes) == 5
+
+
+def test_weights_beside_the_graph_are_proved_with_it(run, model, evidence, monkeypatch):
+    monkeypatch.setattr(convert, "export_graph", with_weights_beside)
+    report = export_model(model, run.model_folder, evidence)
+    assert report.verdict == "pass"
+    assert set(report.others) == {"model.onnx.data"}
+    assert {path.name for path in (run.model_folder / "onnx").iterdir()} == {
+        *("model.onnx", "model.onnx.data", "verification.json"),
+    }
+    assert check_file(run.model_folder, ONNX + ".data").exists()
+    assert has_proof(run.model_folder)
+    assert verify_model(model, run.model_folder, evidence).verdict == "pass"
+    with (run.model_folder / (ONNX + ".data")).open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\0\0\0\1")
+    assert not has_proof(run.model_folder)
+
+
+def test_weights_beside_a_graph_that_failed_go_aside_with_it(run, model, evidence, monkeypatch):
+    def far_off(model, folder, **options):
+        network = copy.deepcopy(model.network)
+        for weights in network.parameters():
+            weights.data.mul_(1.1)
+        return with_weights_beside(replace(model, network=network), folder, **options)
+
+    monkeypatch.setattr(convert, "export_graph", far_off)
+    report = export_model(model, run.model_folder, evidence)
+    assert report.verdict == "fail"
+    assert set(report.others) == {"model.failed.onnx.data"}
+    failed = run.model_folder / "onnx/model.failed.onnx"
+    assert onnx.load(failed).graph.initializer
+    assert report.sha256 == sha256_of(failed)
+
+
+def test_preprocessing_does_not_go_inside_where_weights_lie_beside(
+    run, model, evidence, monkeypatch
+):
+    monkeypatch.setattr(convert, "export_graph", with_weights_beside)
+    with pytest.raises(ExportError, match="beside"):
+        export_model(model, run.model_folder, evidence, ExportSettings(embed_preprocessing=True))
+
+
+@pytest.mark.parametrize(("golden", "real"), [("real", True), ("edges", False)])
+def test_golden_answers_are_kept_to_what_was_asked_for(run, model, evidence, golden, real):
+    export_model(model, run.model_folder, evidence, ExportSettings(golden=golden))
+    names = read_golden(run.model_folder / GOLDEN_FILE).inputs
+    assert any(not name.startswith("(") for name in names) is real
+    assert replay_model(run.model_folder).verdict == "pass"
+    export_model(model, run.model_folder, evidence, ExportSettings(golden="none"))
+    assert not (run.model_folder / GOLDEN_FILE).exists()
 
 
 def test_a_failed_export_leaves_an_earlier_one_alone(run, model, evidence, monkeypatch):

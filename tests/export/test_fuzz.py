@@ -8,8 +8,10 @@ from typing import Any
 import onnx
 import pytest
 
-from export.convert import ONNX_FILE, Evidence, verify_model
+from export.evidence import Evidence
+from export.files import ONNX_FILE
 from export.graph import export_graph
+from export.proof import verify_model
 from tests.export.mutations import mutate
 from tests.export.small_models import KIND, label_photos, make_model
 from zoo.errors import DamagedFileError

@@ -16,7 +16,7 @@ from export.exporters import EXPORTERS
 from export.graph import export_graph
 from export.metadata import describe
 from export.structure import examine_graph
-from tests.export.small_models import AGE, KIND, make_model
+from tests.export.small_models import AGE, KIND, as_file, make_model
 from tests.export.tiny_networks import make_tiny
 from zoo.backbones.network import build_network
 from zoo.errors import ExportError
@@ -156,5 +156,5 @@ def test_large_networks_with_random_weights_pass_verification(name, model, finis
     large = TrainedModel(network, config, torch.device("cpu"))
     content = export_graph(large, finished.model_folder).content
     samples = evidence.samples.select([at % len(evidence.samples) for at in range(16)])
-    report = verify(large, finished.model_folder, content, samples, file="m.onnx")
+    report = verify(large, finished.model_folder, as_file(content), samples)
     assert report.verdict == "pass", report

@@ -9,13 +9,15 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from export.convert import ONNX_FILE, Evidence, verify_model
+from export.evidence import Evidence
+from export.files import ONNX_FILE
 from export.graph import export_graph, write_graph
 from export.hostile import admit, remember, trust
 from export.hostile import child as child_process
 from export.hostile.child import Limits, limits_for, try_in_child
 from export.hostile.known import is_known, records_folder
 from export.open import open_predictor
+from export.proof import verify_model
 from export.session import open_session
 from tests.export.hostile_models import (
     INSIDE,

@@ -7,11 +7,22 @@ import onnx
 import pytest
 import torch
 
-from export.convert import Evidence, export_model, verify_model
+from export.convert import export_model
+from export.evidence import Evidence
 from export.graph import export_graph
 from export.open import open_predictor
+from export.proof import verify_model
 from export.verify import verify
-from tests.export.small_models import AGE, KIND, POSE, TAGS, label_photos, make_model, spoil
+from tests.export.small_models import (
+    AGE,
+    KIND,
+    POSE,
+    TAGS,
+    as_file,
+    label_photos,
+    make_model,
+    spoil,
+)
 from zoo.errors import VerificationError
 from zoo.evaluation import evaluate
 from zoo.recipes import HeadRecipe
@@ -43,9 +54,7 @@ def graph(model, folder):
 @pytest.fixture
 def check(folder, graph, photos):
     """Verify the export of the three against another network."""
-    return lambda model, **options: verify(
-        model, folder, graph, photos, file="model.onnx", **options
-    )
+    return lambda model, **options: verify(model, folder, as_file(graph), photos, **options)
 
 
 def failed(report) -> dict[str, set[str]]:
@@ -134,7 +143,7 @@ def test_a_network_that_answers_the_same_to_everything_cannot_be_proved(
     other = replace(model, network=copy.deepcopy(model.network))
     with torch.no_grad():
         other.network.heads["tags"].last.weight.zero_()
-    report = verify(other, folder, export_graph(other, folder).content, photos, file="model.onnx")
+    report = verify(other, folder, as_file(export_graph(other, folder).content), photos)
     assert failed(report) == {"L1": {"tags"}}
     assert "nothing can be proved" in report.levels["L1"].explain()
 
@@ -155,7 +164,7 @@ def test_outputs_that_are_mixed_up_are_caught(photos, tmp_path):
         node.output[:] = [other.get(name, name) for name in node.output]
     samples = replace(photos, truths=photos.truths | {"more": photos.truths["tags"]})
     content = proto.SerializeToString()
-    report = verify(model, tmp_path / "model", content, samples, file="model.onnx")
+    report = verify(model, tmp_path / "model", as_file(content), samples)
     assert failed(report)["L1"] == {"tags", "more"}
     assert report.levels["L0"].verdict == "pass"
 
@@ -165,7 +174,7 @@ def test_outputs_in_another_order_are_another_interface(graph, model, folder, ph
     first = proto.graph.output.pop(0)
     proto.graph.output.append(first)
     content = proto.SerializeToString()
-    report = verify(model, folder, content, photos, file="model.onnx")
+    report = verify(model, folder, as_file(content), photos)
     assert {name for name, level in report.levels.items() if level.verdict == "fail"} == {"L0"}
     assert report.levels["L0"].explain().startswith("interface")
 
@@ -174,14 +183,14 @@ def test_a_network_without_finite_answers_cannot_be_proved(model, folder, photos
     other = replace(model, network=copy.deepcopy(model.network))
     for head in other.network.heads.values():
         head.last.bias.data[0] = torch.nan
-    report = verify(other, folder, export_graph(other, folder).content, photos, file="model.onnx")
+    report = verify(other, folder, as_file(export_graph(other, folder).content), photos)
     assert failed(report)["L1"] == failed(report)["L3"] == {target.name for target in ALL}
 
 
 def test_an_output_that_is_missing_fails_and_does_not_crash(model, folder, photos):
     alone = make_model(folder.parent / "alone", KIND)
     content = export_graph(alone, folder.parent / "alone").content
-    report = verify(model, folder, content, photos, file="model.onnx")
+    report = verify(model, folder, as_file(content), photos)
     assert report.levels["L0"].verdict == report.levels["L1"].verdict == "fail"
     assert "does not run" in report.levels["L1"].explain()
 

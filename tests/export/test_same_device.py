@@ -6,6 +6,7 @@ from export import same_device
 from export.placement import PlacedNode, count_nodes
 from export.same_device import profile_nodes, verify_placement
 from export.session import open_session
+from tests.export.small_models import as_file
 from tests.export.test_placement import CPU, CUDA, placed
 
 NODES = """
@@ -65,19 +66,19 @@ CONV = placed("conv", "Relu", CUDA)
 def test_a_computing_node_on_the_cpu_fails_a_gpu_verification(
     nodes, verdict, num_shape_nodes, content
 ):
-    level = verify_placement(Placed(nodes), content, IMAGES)
+    level = verify_placement(Placed(nodes), as_file(content), IMAGES)
     assert (level.verdict, level.num_shape_nodes) == (verdict, num_shape_nodes)
     assert (level.source, level.strict) == ("session", False)
 
 
 def test_strays_are_named(content):
-    level = verify_placement(Placed([CONV, placed("softmax", "Softmax")]), content, IMAGES)
+    level = verify_placement(Placed([CONV, placed("softmax", "Softmax")]), as_file(content), IMAGES)
     assert level.strays == ("Softmax (softmax)",)
     assert level.explain() == "not on the GPU: Softmax (softmax)"
 
 
 def test_a_session_that_cannot_be_asked_is_profiled(content):
-    level = verify_placement(Placed(None), content, IMAGES)
+    level = verify_placement(Placed(None), as_file(content), IMAGES)
     assert level.source == "profile"
     assert level.verdict == "fail"
     assert "Softmax (softmax)" in level.strays
@@ -87,7 +88,7 @@ def test_the_profile_of_a_run_tells_what_the_session_does(graph, monkeypatch):
     """Both on the CPU, of the same network: what a version without the question would see."""
     monkeypatch.undo()
     told = open_session(graph, torch.device("cpu")).placement()
-    ran = profile_nodes(graph, torch.device("cpu"), IMAGES)
+    ran = profile_nodes(as_file(graph), torch.device("cpu"), IMAGES)
     assert all(isinstance(node, PlacedNode) and node.name for node in ran)
     counts = count_nodes(ran)
     assert set(counts.by_provider) == set(told.by_provider) == {CPU}
@@ -97,4 +98,4 @@ def test_the_profile_of_a_run_tells_what_the_session_does(graph, monkeypatch):
 
 
 def test_a_graph_that_does_not_run_ran_nowhere(content):
-    assert profile_nodes(content, torch.device("cpu"), IMAGES[:, :1]) == []
+    assert profile_nodes(as_file(content), torch.device("cpu"), IMAGES[:, :1]) == []

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from export import schema
 from export.verification import Verification
 from export.verify import verify
+from tests.export.small_models import as_file
 from zoo.json_schema import to_text
 
 
@@ -21,7 +22,7 @@ def validator():
 
 @pytest.fixture(scope="module")
 def report(model, finished, evidence, graph):
-    return verify(model, finished.model_folder, graph, evidence.samples, file="model.onnx")
+    return verify(model, finished.model_folder, as_file(graph), evidence.samples)
 
 
 def written(report: Verification):

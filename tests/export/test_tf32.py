@@ -9,6 +9,7 @@ from export.programs import run_candidate, run_reference
 from export.samples import gather_inputs
 from export.session import open_session
 from export.tf32 import measure_tf32, rounded_float32
+from tests.export.small_models import as_file
 from zoo.hardware import exact_float32
 from zoo.progress import Silence
 
@@ -24,7 +25,7 @@ def answers(model, evidence, graph):
 
 
 def test_where_there_is_no_tf32_nothing_moves(model, graph, answers):
-    (effect,) = measure_tf32(model, graph, *answers).values()
+    (effect,) = measure_tf32(model, as_file(graph), *answers).values()
     # Other batch sizes than those compared with: rounding in float32, nothing of TF32's 1e-3.
     assert 0 <= effect.torch < 1e-5
     assert 0 <= effect.onnx < 1e-5
@@ -34,7 +35,7 @@ def test_how_far_answers_move_is_measured_on_each_side(model, graph, answers):
     inputs, reference, candidate = answers
     name = model.targets[0].name
     moved = replace_answers(reference, name, 0.25), replace_candidate(candidate, name, 0.5)
-    (effect,) = measure_tf32(model, graph, inputs, *moved).values()
+    (effect,) = measure_tf32(model, as_file(graph), inputs, *moved).values()
     assert effect.torch == pytest.approx(0.25, abs=1e-4)
     assert effect.onnx == pytest.approx(0.5, abs=1e-4)
 
@@ -50,7 +51,7 @@ def replace_candidate(candidate, name, by):
 def test_a_graph_that_does_not_run_has_no_figure(model, graph, answers):
     proto = onnx.load_from_string(graph)
     proto.graph.output[0].name = proto.graph.node[-1].output[0] = "another"
-    (effect,) = measure_tf32(model, proto.SerializeToString(), *answers).values()
+    (effect,) = measure_tf32(model, as_file(proto.SerializeToString()), *answers).values()
     assert math.isnan(effect.onnx)
 
 
@@ -73,7 +74,7 @@ def test_on_a_gpu_with_tf32_answers_move_more_than_rounding_moves_them(finished,
     if torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("TF32 came with compute capability 8.0")
     on_gpu = load_model(finished.model_folder, torch.device("cuda"))
-    report = verify(on_gpu, finished.model_folder, graph, evidence.samples, file="m.onnx")
+    report = verify(on_gpu, finished.model_folder, as_file(graph), evidence.samples)
     (effect,) = report.tf32_effect.values()
     assert report.levels["L1"].noise_floor < effect.torch
     assert report.levels["L1"].noise_floor < effect.onnx

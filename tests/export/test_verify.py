@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from export.graph import export_graph
 from export.verify import verify
 from tests.export.breakage import change_weight, zero_channel
-from tests.export.small_models import KIND, label_photos
+from tests.export.small_models import KIND, as_file, label_photos
 from tests.export.tiny_networks import make_tiny
 from zoo.errors import DeviceError, VerificationError
 
@@ -22,9 +22,7 @@ def check(model, finished, evidence):
     def run(content, **options):
         if isinstance(content, onnx.ModelProto):
             content = content.SerializeToString()
-        return verify(
-            model, finished.model_folder, content, evidence.samples, file="model.onnx", **options
-        )
+        return verify(model, finished.model_folder, as_file(content), evidence.samples, **options)
 
     return run
 
@@ -190,9 +188,9 @@ def test_where_the_two_part_is_told_on_demand(tmp_path):
     proto = onnx.load_from_string(export_graph(tiny, tmp_path / "model").content)
     change_weight("Conv", 6, zero_channel)(proto.graph)
     photos = label_photos(tmp_path / "photos", KIND)
-    there = (tiny, tmp_path / "model", proto.SerializeToString(), photos)
-    assert verify(*there, file="model.onnx").location is None
-    report = verify(*there, file="model.onnx", locate=True)
+    there = (tiny, tmp_path / "model", as_file(proto.SerializeToString()), photos)
+    assert verify(*there).location is None
+    report = verify(*there, locate=True)
     assert report.location.module == "body.features.4.expand3x3"
     with pytest.raises(VerificationError, match=r"part at body\.features\.4\.expand3x3"):
         report.raise_if_failed()
@@ -235,9 +233,8 @@ def test_replacing_the_network_is_noticed(model, finished, evidence, graph):
     report = verify(
         replace(model, network=other),
         finished.model_folder,
-        graph,
+        as_file(graph),
         evidence.samples,
-        file="model.onnx",
     )
     assert "L1" in failed(report)
 

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from export.convert import export_model, gather_evidence
+from export.convert import export_model
+from export.evidence import gather_evidence
 from zoo.model import load_model
 from zoo.run import Run
 

@@ -1,0 +1,13 @@
+"""What an export is called in its model folder. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ONNX_FILE = Path("onnx", "model.onnx")
+"""What passed verification, or was never verified."""
+FAILED_FILE = Path("onnx", "model.failed.onnx")
+"""What did not pass."""
+RAW_FILE = Path("onnx", "model_raw.onnx")
+"""The same network with preprocessing inside."""
+REPORT_FILE = Path("onnx", "verification.json")
