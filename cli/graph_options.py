@@ -23,8 +23,8 @@ class GraphOptions:
         ExporterChoice,
         typer.Option(
             parser=read_word(ExporterChoice),
-            metavar=list_words(ExporterChoice),
-            help="Which of torch's exporters; auto keeps the first that passes.",
+            metavar="EXPORTER",
+            help="dynamo or torchscript; auto keeps the first that passes.",
             rich_help_panel=_PANEL,
         ),
     ] = ExporterChoice.AUTO

@@ -11,6 +11,7 @@ from cli.options import Format, Runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cli.render import Fact
     from export.levels import PlacementLevel, TargetParity, TargetScore
     from export.number_level import ParityLevel, TargetNumbers
     from export.pixel_level import PixelLevel
@@ -55,6 +56,8 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
             [
                 ("verdict", report.verdict.upper()),
                 ("device", f"{report.device_name}; {', '.join(report.providers_used)}"),
+                *_list_exporters(report),
+                *_list_preprocessing(report),
                 *([("TF32", _tf32(report))] if report.tf32_effect else []),
                 ("model", str(folder / "onnx" / report.file)),
                 ("report", str(folder / REPORT_FILE)),
@@ -71,6 +74,24 @@ def warn_if_unproved(model: Path, runtime: Runtime) -> None:
     if is_unproved(model, runtime.value):
         note = "note: no passing verification of this ONNX file; `zoo verify` makes one"
         TerminalProgress().note(note)
+
+
+def _list_exporters(report: Verification) -> Iterator[Fact]:
+    """Say which exporter was kept, and why not those before it."""
+    for attempt in report.attempts:
+        if attempt.reason is None:
+            yield "exporter", attempt.exporter
+        else:
+            yield "exporter", f"{attempt.exporter} {attempt.outcome}: {attempt.reason}"
+
+
+def _list_preprocessing(report: Verification) -> Iterator[Fact]:
+    """Say where the pixels were prepared, if that is not where the network ran."""
+    from export.pixel_level import PixelLevel
+
+    level = report.levels.get("L2")
+    if isinstance(level, PixelLevel) and level.note:
+        yield "pixels", f"{level.preprocessing_provider}: {level.note}"
 
 
 def _tf32(report: Verification) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from export.files import ONNX_FILE
 from export.proof import has_proof
-from export.session import open_session, resolve_onnx_device
+from export.session import OnnxModel, open_session, resolve_onnx_device
 from zoo.errors import RunError
 from zoo.evaluation import Predictor
 from zoo.hardware import resolve_device
@@ -34,7 +34,7 @@ def open_predictor(path: Path, runtime: Runtime, device: str) -> Predictor:
     if path.suffix == ".onnx":
         if not path.is_file():
             raise RunError(f"{path} does not exist")
-        return open_session(path, resolve_onnx_device(device))
+        return _require_network(open_session(path, resolve_onnx_device(device)), path)
     folder = locate_model(path).folder
     if runtime == "torch":
         return load_model(folder, resolve_device(device))
@@ -42,6 +42,16 @@ def open_predictor(path: Path, runtime: Runtime, device: str) -> Predictor:
         raise RunError(f"{folder} has no {ONNX_FILE}", hint=f"zoo export {path}")
     onnx_file = check_file(folder, ONNX_FILE.as_posix(), hint=f"make it anew: zoo export {path}")
     return open_session(onnx_file, resolve_onnx_device(device))
+
+
+def _require_network(opened: OnnxModel, path: Path) -> OnnxModel:
+    """Refuse a graph that prepares its images itself: here they are prepared already."""
+    if "zoo.raw" in opened.metadata:
+        raise RunError(
+            f"{path} takes uint8 images and prepares them itself",
+            hint=f"use {ONNX_FILE.name} beside it; docs/files.md tells how to run this one",
+        )
+    return opened
 
 
 def is_unproved(path: Path, runtime: Runtime) -> bool:

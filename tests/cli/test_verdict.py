@@ -6,6 +6,7 @@ import pytest
 
 from cli.options import Format
 from cli.verdict import print_report
+from export.attempts import Attempt
 from export.levels import MetricLevel, PlacementLevel, TargetScore, figures_of
 from export.locate import GrowthRow, Location
 from export.number_level import BatchEffect, ParityLevel, TargetNumbers
@@ -30,6 +31,7 @@ def report(verdict: str) -> Verification:
         verdict=verdict,
         file="model.onnx",
         sha256="",
+        others={},
         levels={"L4": level},
         device="cuda",
         device_name="NVIDIA H100",
@@ -48,6 +50,17 @@ def test_a_gpu_verification_says_which_node_ran_where(tmp_path, capsys):
         "20 nodes on CUDAExecutionProvider, 1 nodes on CPUExecutionProvider; 3 of arithmetic" in out
     )
     assert "NVIDIA H100" in out
+
+
+def test_the_exporter_that_failed_is_named_before_the_one_that_was_kept(tmp_path, capsys):
+    tried = (
+        Attempt(exporter="dynamo", outcome="failed", reason="L1 off by 3", seconds=2.0),
+        Attempt(exporter="torchscript", outcome="kept", reason=None, seconds=1.0),
+    )
+    print_report(replace(report("pass"), attempts=tried), tmp_path, Format.TABLE)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["exporter", "dynamo", "failed:", "L1", "off", "by", "3"] in lines
+    assert ["exporter", "torchscript"] in lines
 
 
 @pytest.mark.parametrize("fmt", list(Format))

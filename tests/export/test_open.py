@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from export.convert import export_model
+from export.files import RAW_FILE
 from export.open import open_predictor
+from export.settings import ExportSettings
 from zoo.errors import RunError
 
 
@@ -41,3 +43,10 @@ def test_an_unfinished_run_has_no_model(run):
 def test_what_is_no_model_is_said_to_be_none(name, tmp_path):
     with pytest.raises(RunError, match=r"does not exist|is neither a run folder"):
         open_predictor(tmp_path / name, "torch", "cpu")
+
+
+def test_a_graph_with_preprocessing_inside_is_not_given_prepared_images(run, model, evidence):
+    export_model(model, run.model_folder, evidence, ExportSettings(embed_preprocessing=True))
+    with pytest.raises(RunError, match="prepares them itself") as caught:
+        open_predictor(run.model_folder / RAW_FILE, "onnx", "cpu")
+    assert "model.onnx" in caught.value.hint

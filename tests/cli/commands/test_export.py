@@ -26,13 +26,13 @@ def test_without_verification_it_says_so(zoo, own):
 
 
 def test_a_broken_export_exits_three_and_says_why(zoo, own, monkeypatch):
-    def shuffled(model, folder, *, opset):
+    def shuffled(model, folder, **options):
         from export import graph
 
         weight = model.network.heads["label"].last.weight
         with torch.no_grad():
             weight.copy_(weight[[1, 0, 2]])
-            content = graph.export_graph(model, folder, opset=opset)
+            content = graph.export_graph(model, folder, **options)
             weight.copy_(weight[[1, 0, 2]])
         return content
 
@@ -61,3 +61,50 @@ def test_a_damaged_run_is_not_exported(zoo, own):
     outcome = zoo("export", own.path)
     assert outcome.code == 1
     assert "model.safetensors is damaged" in outcome.err
+
+
+def test_an_export_is_laid_out_as_it_is(zoo, own, tmp_path):
+    before = (own.model_folder / "onnx/model.onnx").read_bytes()
+    outcome = zoo("export", own.path, "--layout", "standalone", "--output", tmp_path / "place")
+    assert outcome.code == 0
+    assert f"wrote {tmp_path / 'place'}" in outcome.err
+    assert (tmp_path / "place/model.onnx").read_bytes() == before
+    assert (tmp_path / "place/predict.py").exists()
+
+
+def test_what_was_not_exported_yet_is_exported_before_it_is_laid_out(zoo, own, tmp_path):
+    (own.model_folder / "onnx/model.onnx").unlink()
+    place = tmp_path / "photos"
+    given = ("--layout", "triton", "--output", place, "--max-batch-size", 4)
+    assert zoo("export", own.path, *given, "--samples", 4).code == 0
+    assert "max_batch_size: 4" in (place / "config.pbtxt").read_text()
+    assert (place / "1/model.onnx").read_bytes() == (
+        own.model_folder / "onnx/model.onnx"
+    ).read_bytes()
+
+
+def test_what_is_not_proved_is_laid_out_on_demand_alone(zoo, own, tmp_path):
+    (own.model_folder / "onnx/verification.json").unlink()
+    given = ("--layout", "standalone", "--output", tmp_path / "place")
+    outcome = zoo("export", own.path, *given)
+    assert outcome.code == 3
+    assert "no passing verification" in outcome.err
+    assert not (tmp_path / "place").exists()
+    assert zoo("export", own.path, *given, "--unproved").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layout", "triton"], "go together"),
+        (["--output", "there"], "go together"),
+        (["--layout", "tritn", "--output", "there"], "did you mean 'triton'"),
+        (["--layout", "triton", "--output", "there", "--opset", "18"], "is there already"),
+        (["--exporter", "dynami"], "did you mean 'dynamo'"),
+        (["--opset", "12"], "than or equal to 18"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(zoo, own, options, message):
+    outcome = zoo("export", own.path, *options)
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.replace("│", " ").split())
