@@ -9,15 +9,15 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from export.benchmark import Benchmark, Contender, OnnxContender
 from zoo.storage import write_bytes
 
 _INK, _FAINT = "#1f2933", "#e4e8ec"
 _COLOURS = {
-    "torch eager": "#9aa5b1",
-    "torch channels_last": "#616e7c",
+    "torch eager": "#7b8794",
+    "torch channels_last": "#4f6272",
     "torch compile": "#1f2933",
     "torch fp16": "#c9721c",
     "onnx cpu fp32": "#0b6e99",
@@ -45,6 +45,11 @@ class _Line:
     errors: tuple[list[float], list[float]]
     """How far the slower and the faster quartile are from the median."""
 
+    @property
+    def fastest(self) -> float:
+        """Where the highest of its error bars ends."""
+        return max(speed + more for speed, more in zip(self.speeds, self.errors[1], strict=True))
+
 
 def draw(path: Path, found: Benchmark) -> None:
     """Draw every contender that was measured, named at the end of its line.
@@ -54,11 +59,12 @@ def draw(path: Path, found: Benchmark) -> None:
         found: The benchmark.
     """
     lines = [line for line in (_line(found, who) for who in found.contenders) if line.sizes]
-    figure = Figure(figsize=(9, 5.4), dpi=160, layout="constrained")
+    figure = Figure(figsize=(9, 5.4), dpi=160)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     axes = figure.add_subplot()
     for line in lines:
         _draw_line(axes, line)
-    _set_axes(axes, found, [speed for line in lines for speed in line.speeds])
+    _set_axes(axes, found, [speed for line in lines for speed in (*line.speeds, line.fastest)])
     figure.draw_without_rendering()
     _name_lines(axes, lines)
     content = io.BytesIO()
@@ -103,15 +109,22 @@ def _set_axes(axes: Axes, found: Benchmark, speeds: list[float]) -> None:
     axes.margins(x=0.04)
     if speeds and max(speeds) / min(speeds) > _WIDE:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.set_ylim(bottom=0, top=1.08 * max(speeds, default=1.0))
+        axes.set_ylim(bottom=0, top=1.05 * max(speeds, default=1.0))
     axes.yaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel("batch size", color=_INK)
+    axes.set_xlabel(_x_label(found), color=_INK)
     axes.set_ylabel("images a second", color=_INK)
     axes.set_title(_title(found), loc="left", fontsize=10, color=_INK)
     axes.grid(which="major", axis="y", color=_FAINT, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _x_label(found: Benchmark) -> str:
+    rounds = found.conditions.rounds
+    return f"batch size (median of {rounds} rounds, and the middle half of them)"
 
 
 def _title(found: Benchmark) -> str:

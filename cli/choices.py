@@ -104,3 +104,10 @@ class LayoutChoice(str, Enum):
 
     STANDALONE = "standalone"
     TRITON = "triton"
+
+
+class BitsChoice(str, Enum):
+    """What an export may be written in besides float32."""
+
+    FP16 = "fp16"
+    INT8 = "int8"

@@ -29,15 +29,16 @@ _METRICS = {"top1": "top-1", "macro_f1": "macro-F1", "mae": "MAE", "r2": "R²"}
 
 
 def print_report(report: Verification, folder: Path, fmt: Format) -> None:
-    """Print a verification; end with exit code 3 if it failed.
+    """Print a verification; end with exit code 3 if it failed or a variant did.
 
     Raises:
-        VerificationError: The verdict is `fail`.
+        VerificationError: The verdict is `fail`, or fewer bits are outside their budget.
     """
     from pydantic import TypeAdapter
 
     from cli import render
     from cli.location import print_location
+    from cli.precisions import print_precisions
     from export.files import REPORT_FILE
     from export.verification import Verification
 
@@ -49,6 +50,9 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
             [row for name, level in report.levels.items() for row in _rows(name, level)],
         )
         render.print_line()
+        if report.precisions:
+            print_precisions([*report.precisions.values()])
+            render.print_line()
         if report.location is not None:
             print_location(report.location)
             render.print_line()
@@ -60,10 +64,12 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
                 *_list_preprocessing(report),
                 *([("TF32", _tf32(report))] if report.tf32_effect else []),
                 ("model", str(folder / "onnx" / report.file)),
+                *[("and", str(folder / "onnx" / name)) for name in report.others],
                 ("report", str(folder / REPORT_FILE)),
             ]
         )
     report.raise_if_failed()
+    report.raise_if_refused()
 
 
 def warn_if_unproved(model: Path, runtime: Runtime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,20 +13,24 @@ import onnx
 from export.attempts import Unjudged, export_first_that_passes, exporters_for
 from export.evidence import Evidence
 from export.exporters import Exporter
-from export.files import FAILED_FILE, ONNX_FILE, RAW_FILE, REPORT_FILE
+from export.files import FAILED_FILE, ONNX_FILE, PRECISION_FILES, RAW_FILE, REPORT_FILE
 from export.golden import write_golden
 from export.golden_file import GOLDEN_FILE
 from export.graph import Graph, export_graph, remove_graph, write_graph
 from export.hostile import remember
 from export.image_sizes import require_free_size
 from export.onnx_file import OnnxFile
+from export.precision import PrecisionReport, Variant, make_precisions
 from export.proof import write_report
 from export.raw import embed_preprocessing
+from export.samples import choose_samples
 from export.settings import ExportSettings
 from export.verification import Verification
 from export.verify import verify
 from export.weights_beside import WEIGHTS_SUFFIX
-from zoo.errors import ExportError
+from zoo.data.dataset import Samples
+from zoo.data.record import require_unchanged
+from zoo.errors import ExportError, RunError
 from zoo.manifest import update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
@@ -56,9 +60,12 @@ def export_model(
         progress: Hears what happens.
 
     Raises:
-        ExportError: Every exporter that may be used refuses the network.
+        ExportError: Every exporter that may be used refuses the network, or a converter makes
+            no valid graph in fewer bits.
+        RunError: Fewer bits are asked for and there is nothing to calibrate on.
     """
     listener, wanted = progress or Silence(), settings or ExportSettings()
+    training = _choose_training(evidence, wanted)
     if wanted.dynamic_size:
         require_free_size(model)
 
@@ -97,6 +104,21 @@ def export_model(
         _keep(model, folder, exported.graph, wanted)
         remove_graph(folder / FAILED_FILE)
         _write_golden(model, folder, evidence, wanted)
+        if training is not None:
+            listener.note(f"{report.file} is proved; now in {' and '.join(wanted.precisions)}")
+            content, judged = exported.graph.content, evidence.samples
+            variants = make_precisions(
+                model,
+                content,
+                training,
+                judged,
+                wanted.precisions,
+                max_drop=wanted.max_drop,
+                calibration_images=wanted.calibration_images,
+                workers=workers,
+                progress=listener,
+            )
+            report = replace(report, precisions=_write_variants(folder, variants))
     else:
         report = _set_aside(folder, exported.graph, report)
     _record(folder)
@@ -140,10 +162,38 @@ def _keep(model: TrainedModel, folder: Path, graph: Graph, settings: ExportSetti
     """Give a graph the model's name, and remove what was made of an earlier one."""
     raw = _embed(model, graph) if settings.embed_preprocessing else None
     write_graph(graph, folder / ONNX_FILE)
-    if raw is None:
-        (folder / RAW_FILE).unlink(missing_ok=True)
-    else:
+    for file in (RAW_FILE, *PRECISION_FILES.values()):
+        (folder / file).unlink(missing_ok=True)
+    if raw is not None:
         write_bytes(folder / RAW_FILE, raw.content)
+
+
+def _choose_training(evidence: Evidence | None, settings: ExportSettings) -> Samples | None:
+    """Choose what fewer bits are calibrated on, if any are asked for.
+
+    Raises:
+        RunError: There is nothing to calibrate on, or nothing to judge by.
+        DataError: Training images are gone or have changed.
+    """
+    if not settings.precisions:
+        return None
+    if evidence is None or evidence.training is None:
+        raise RunError(
+            "fewer bits need training images to calibrate on and validation images to judge by",
+            hint="export from the run folder, whose images are known, without --no-verify",
+        )
+    chosen = choose_samples(evidence.training, 2 * settings.calibration_images)
+    require_unchanged(chosen)
+    return chosen
+
+
+def _write_variants(folder: Path, variants: Sequence[Variant]) -> dict[str, PrecisionReport]:
+    """Write what stayed within its budget."""
+    for variant in variants:
+        if variant.content is not None:
+            remember(variant.content)
+            write_bytes(folder / PRECISION_FILES[variant.report.precision], variant.content)
+    return {variant.report.precision: variant.report for variant in variants}
 
 
 def _set_aside(folder: Path, graph: Graph, report: Verification) -> Verification:
@@ -168,5 +218,6 @@ def _record(folder: Path) -> None:
     """Record all that an export writes or removes."""
     graphs = [file.as_posix() for file in (ONNX_FILE, FAILED_FILE)]
     beside = [f"{name}{WEIGHTS_SUFFIX}" for name in graphs]
-    others = [file.as_posix() for file in (RAW_FILE, REPORT_FILE, GOLDEN_FILE)]
+    files = (RAW_FILE, *PRECISION_FILES.values(), REPORT_FILE, GOLDEN_FILE)
+    others = [file.as_posix() for file in files]
     update_manifest(folder, [*graphs, *beside, *others])

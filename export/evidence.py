@@ -22,6 +22,8 @@ class Evidence:
     samples: Samples
     recorded: Metrics | None
     """What training measured, where these are all the images that it measured on."""
+    training: Samples | None = None
+    """Images that were trained on, to calibrate fewer bits with; None without a run."""
 
 
 def gather_evidence(
@@ -46,16 +48,17 @@ def gather_evidence(
         RunError: There is neither a run nor other data.
     """
     if data is not None:
-        samples = open_labelled(data, targets, settings)
-        return Evidence(samples=choose_samples(samples, count), recorded=None)
+        samples = choose_samples(open_labelled(data, targets, settings), count)
+        training = run.read_dataset().train if run else None
+        return Evidence(samples=samples, recorded=None, training=training)
     if run is None:
         raise RunError(
             "a model folder alone has no images to verify on",
             hint="name labelled images of the same kind as it was trained on: --data DATA",
         )
-    samples = run.read_dataset().validation
-    chosen = choose_samples(samples, count)
+    dataset = run.read_dataset()
+    chosen = choose_samples(dataset.validation, count)
     require_unchanged(chosen)
-    whole = len(chosen) == len(samples)
+    whole = len(chosen) == len(dataset.validation)
     recorded = run.read().metrics.get("validation") if whole else None
-    return Evidence(samples=chosen, recorded=recorded)
+    return Evidence(samples=chosen, recorded=recorded, training=dataset.train)

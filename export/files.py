@@ -10,4 +10,9 @@ FAILED_FILE = Path("onnx", "model.failed.onnx")
 """What did not pass."""
 RAW_FILE = Path("onnx", "model_raw.onnx")
 """The same network with preprocessing inside."""
+PRECISION_FILES = {
+    "fp16": Path("onnx", "model_fp16.onnx"),
+    "int8": Path("onnx", "model_int8.onnx"),
+}
+"""The network in fewer bits, by what of."""
 REPORT_FILE = Path("onnx", "verification.json")

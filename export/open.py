@@ -61,5 +61,6 @@ def is_unproved(path: Path, runtime: Runtime) -> bool:
     """
     if path.suffix == ".onnx":
         folder = path.resolve().parent.parent
-        return path.resolve() != folder / ONNX_FILE or not has_proof(folder)
+        file = ONNX_FILE.with_name(path.name)
+        return path.resolve() != folder / file or not has_proof(folder, file)
     return runtime == "onnx" and not has_proof(locate_model(path).folder)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from export.evidence import Evidence
-from export.files import ONNX_FILE, RAW_FILE, REPORT_FILE
+from export.files import ONNX_FILE, PRECISION_FILES, RAW_FILE, REPORT_FILE
 from export.hostile import admit
 from export.hostile.examine import parse, weights_files
 from export.onnx_file import OnnxFile
+from export.precision import PrecisionReport
+from export.precision.again import judge_again
 from export.verification import Verification
 from export.verify import verify
 from export.weights_beside import WEIGHTS_SUFFIX
 from zoo.errors import DamagedFileError, RunError, UnsafeFileError, VerificationError
 from zoo.manifest import recorded_sha256, update_manifest
 from zoo.model import TrainedModel
-from zoo.progress import Progress
+from zoo.progress import Progress, Silence
 from zoo.storage import read_json, sha256_of, write_bytes
 
 
@@ -61,8 +65,42 @@ def verify_model(
         workers=workers,
         progress=progress,
     )
+    precisions = _judge_variants(model, folder, evidence, workers, progress or Silence())
+    report = replace(report, precisions=precisions)
     write_report(folder, report)
     return report
+
+
+def _judge_variants(
+    model: TrainedModel, folder: Path, evidence: Evidence, workers: int, progress: Progress
+) -> dict[str, PrecisionReport]:
+    """Judge the files in fewer bits once more that an earlier report tells of and that are there.
+
+    A file that nothing is reported of, or other bytes under its name, are proved by nothing.
+    """
+    found = {}
+    for name, earlier in _read_precisions(folder).items():
+        path = folder / PRECISION_FILES[earlier.precision]
+        if path.exists() and sha256_of(path) == earlier.sha256:
+            progress.note(f"judging {path.name} again")
+            files = (read_admitted(folder / ONNX_FILE).content, read_admitted(path).content)
+            samples = evidence.samples
+            found[name] = judge_again(
+                model, *files, earlier, samples, workers=workers, progress=progress
+            )
+    return found
+
+
+def _read_precisions(folder: Path) -> dict[str, PrecisionReport]:
+    """Read what was reported of fewer bits; nothing of another format."""
+    if not (folder / REPORT_FILE).exists():
+        return {}
+    content = _as_dict(read_json(folder / REPORT_FILE))
+    adapter = TypeAdapter(dict[str, PrecisionReport])
+    try:
+        return adapter.validate_python(content.get("precisions", {}))
+    except ValidationError:
+        return {}
 
 
 def read_admitted(path: Path) -> OnnxFile:
@@ -94,7 +132,8 @@ def has_proof(folder: Path, file: Path = ONNX_FILE) -> bool:
 
     Args:
         folder: The model folder.
-        file: Which of its files: the network, or the one with preprocessing inside.
+        file: Which of its files: the network, one with preprocessing inside or in fewer bits.
+            Of the last it is the accuracy budget that was kept.
     """
     path, report = folder / file, folder / REPORT_FILE
     if not path.exists() or not report.exists():
@@ -104,10 +143,21 @@ def has_proof(folder: Path, file: Path = ONNX_FILE) -> bool:
         return False
     proved: dict[str, object] = {
         **_as_dict(content.get("others")),
+        **_kept_variants(content),
         str(content.get("file")): content.get("sha256"),
     }
     wanted = {file.name, *(name for name in proved if name == f"{file.name}{WEIGHTS_SUFFIX}")}
     return all(proved.get(name) == sha256_of(path.with_name(name)) for name in wanted)
+
+
+def _kept_variants(content: Mapping[str, object]) -> dict[str, object]:
+    """List the files in fewer bits that are within their budgets, with their sha256."""
+    reports = {name: _as_dict(e) for name, e in _as_dict(content.get("precisions")).items()}
+    return {
+        PRECISION_FILES[name].name: report.get("sha256")
+        for name, report in reports.items()
+        if name in PRECISION_FILES and report.get("verdict") == "kept"
+    }
 
 
 def _as_dict(value: object) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from export.attempts import Choice
 from export.graph import OPSET
+from export.precision import CALIBRATION_IMAGES, MAX_DROP, Precision
 
 GoldenInputs = Literal["real", "edges", "none"]
 """What to keep golden answers to: real images, which whoever has the file can look at; edge inputs
@@ -26,5 +27,11 @@ class ExportSettings:
     embed_preprocessing: bool = False
     """Write a second graph, from uint8 images to probabilities."""
     golden: GoldenInputs = "real"
+    precisions: tuple[Precision, ...] = ()
+    """In which fewer bits to write it as well."""
+    max_drop: float = MAX_DROP
+    """Points that each target may lose to fewer bits."""
+    calibration_images: int = CALIBRATION_IMAGES
+    """Training images that ranges are taken from, at most."""
     locate: bool = False
     """Look for the first module that differs if the numbers do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from export.attempts import Attempt
@@ -11,6 +11,7 @@ from export.levels import MetricLevel, PlacementLevel, StructureLevel, Verdict
 from export.locate import Location
 from export.number_level import ParityLevel
 from export.pixel_level import PixelLevel
+from export.precision import PrecisionReport
 from export.tf32 import Tf32Effect
 from zoo.errors import VerificationError
 
@@ -36,6 +37,9 @@ class Verification:
     levels: dict[str, Level]
     """Those that were examined, by name: L0, L1 and L3 always, `L1 sizes` of a graph for images of
     any size, L2 of a graph with preprocessing inside, L4 on a GPU."""
+    precisions: dict[str, PrecisionReport] = field(default_factory=dict)
+    """What became of the same network in fewer bits, by `fp16` and `int8`, where that was asked
+    for; a budget of accuracy of its own, and no part of the verdict."""
     device: str
     """`cpu`, `cuda` or `cuda:1`; of both programs."""
     device_name: str
@@ -65,4 +69,18 @@ class Verification:
             raise VerificationError(
                 f"{self.file} is not the model that was trained:\n" + "\n".join(lines),
                 hint="do not deploy this file; verification.json has all figures",
+            )
+
+    def raise_if_refused(self) -> None:
+        """Turn fewer bits that cost too much into an error.
+
+        Raises:
+            VerificationError: A variant is outside its budget.
+        """
+        refused = [found for found in self.precisions.values() if found.verdict == "refused"]
+        if refused:
+            lines = [f"  {found.precision} {found.explain()}" for found in refused]
+            raise VerificationError(
+                "not within the accuracy budget:\n" + "\n".join(lines),
+                hint="--max-drop allows more points, --calibration-images takes more images",
             )

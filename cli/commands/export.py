@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.bits_options import BitsOptions
 from cli.evidence_options import EvidenceOptions
 from cli.graph_options import GraphOptions
 from cli.grouped import grouped
@@ -13,6 +14,7 @@ from cli.layout_options import LayoutOptions
 from cli.options import DeviceOption, Format, FormatOption, ModelArgument, WorkersOption
 
 if TYPE_CHECKING:
+    from export.settings import ExportSettings
     from zoo.run import Located
 
 
@@ -24,6 +26,7 @@ def export(
         bool, typer.Option("--verify/--no-verify", help="Compare the export with PyTorch.")
     ] = True,
     graph: GraphOptions,
+    bits: BitsOptions,
     images: EvidenceOptions,
     layout: LayoutOptions,
     device: DeviceOption = "auto",
@@ -38,8 +41,9 @@ def export(
     layout.require_place()
     place = locate_model(model)
     if layout.layout is None or not (place.folder / ONNX_FILE).exists():
-        _export(place, graph, images if verify else None, device, workers, fmt)
-    elif graph != GraphOptions():
+        settings = bits.add_to(graph.to_settings())
+        _export(place, settings, images if verify else None, device, workers, fmt)
+    elif (graph, bits) != (GraphOptions(), BitsOptions()):
         raise typer.BadParameter(
             f"{place.folder / ONNX_FILE} is there already and is laid out as it is; export it "
             "anew first, without --layout"
@@ -50,7 +54,7 @@ def export(
 
 def _export(
     place: Located,
-    graph: GraphOptions,
+    settings: ExportSettings,
     images: EvidenceOptions | None,
     device: str,
     workers: int | None,
@@ -71,7 +75,7 @@ def _export(
             loaded,
             place.folder,
             images.gather(loaded, place.run) if images else None,
-            graph.to_settings(),
+            settings,
             workers=resolve_workers(workers, target),
             progress=progress,
         )
