@@ -17,6 +17,14 @@ from export.number_level import BatchEffect, ParityLevel, TargetNumbers
 from export.parity import Difference
 from export.pixel_level import PixelLevel, TargetPixels
 from export.placement import NodePlacement
+from export.precision import (
+    Concession,
+    Latency,
+    NodeNoise,
+    PrecisionReport,
+    TargetChange,
+    Trial,
+)
 from export.structure import Finding
 from export.tf32 import Tf32Effect
 from export.verification import Verification
@@ -33,7 +41,21 @@ LEVELS = {
 """What stands under each name in `levels`."""
 _DESCRIBED = (
     *(*LEVELS.values(), Verification, BatchEffect, Difference, Finding, GrowthRow, Location),
-    *(Attempt, NodePlacement, SizeParity, TargetNumbers, TargetPixels, TargetScore, Tf32Effect),
+    *(
+        Attempt,
+        Concession,
+        Latency,
+        NodeNoise,
+        NodePlacement,
+        PrecisionReport,
+        SizeParity,
+        TargetChange,
+        Trial,
+        TargetNumbers,
+        TargetPixels,
+        TargetScore,
+        Tf32Effect,
+    ),
 )
 
 

@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 from cli.precisions import print_precisions
-from export.precision import Attempt, Latency, NodeNoise, PrecisionReport, TargetChange, Trial
+from export.precision import Concession, Latency, NodeNoise, PrecisionReport, TargetChange, Trial
 
 WIDTH = 80
 
@@ -39,7 +39,7 @@ def report(**changes) -> PrecisionReport:
             trouble=None,
             method="min-max",
             trials=(trial,),
-            attempts=(Attempt(num_in_float=0, method="min-max", drop=0.25),),
+            concessions=(Concession(num_in_float=0, method="min-max", drop=0.25),),
             nodes_lowered=60,
             nodes_in_float=(),
             blame=(),

@@ -10,14 +10,14 @@ import torch
 from export import convert
 from export.convert import export_model
 from export.evidence import gather_evidence
-from export.files import RAW_FILE
+from export.files import PRECISION_FILES, RAW_FILE
 from export.golden_file import GOLDEN_FILE, read_golden
 from export.graph import export_graph
 from export.proof import has_proof, verify_model
 from export.replay import replay_model
 from export.session import open_session
 from export.settings import ExportSettings
-from zoo.errors import DamagedFileError, DataError, ExportError, RunError
+from zoo.errors import DamagedFileError, DataError, ExportError, RunError, VerificationError
 from zoo.manifest import check_file
 from zoo.model import load_model
 from zoo.storage import sha256_of
@@ -279,3 +279,53 @@ def test_a_damaged_model_is_never_exported(run, name, harm):
     expected = RunError if (harm, name) == ("remove", "zoo_config.json") else DamagedFileError
     with pytest.raises(expected, match=name):
         load_model(run.model_folder)
+
+
+INT8 = PRECISION_FILES["int8"]
+
+
+def test_fewer_bits_are_written_within_the_budget_and_judged_again(run, model, evidence):
+    settings = ExportSettings(precisions=("int8",), max_drop=100, calibration_images=8)
+    report = export_model(model, run.model_folder, evidence, settings)
+    assert report.precisions["int8"].verdict == "kept"
+    assert has_proof(run.model_folder, INT8)
+    again = verify_model(model, run.model_folder, evidence).precisions["int8"]
+    assert again.verdict == "kept"
+    assert again.targets == report.precisions["int8"].targets
+    assert has_proof(run.model_folder, INT8)
+    content = (run.model_folder / INT8).read_bytes()
+    (run.model_folder / INT8).write_bytes(content + b"\0")
+    assert not has_proof(run.model_folder, INT8)
+    assert verify_model(model, run.model_folder, evidence).precisions == {}
+    export_model(model, run.model_folder, evidence)
+    assert not (run.model_folder / INT8).exists()
+
+
+def test_fewer_bits_outside_the_budget_leave_no_file(run, model, evidence):
+    settings = ExportSettings(precisions=("int8",), max_drop=-100, calibration_images=8)
+    report = export_model(model, run.model_folder, evidence, settings)
+    assert report.verdict == "pass"
+    assert report.precisions["int8"].verdict == "refused"
+    assert not (run.model_folder / INT8).exists()
+    assert has_proof(run.model_folder)
+    with pytest.raises(VerificationError, match="not within the accuracy budget"):
+        report.raise_if_refused()
+
+
+def test_a_variant_that_answers_worse_on_this_machine_is_refused_there(run, model, evidence):
+    settings = ExportSettings(precisions=("int8",), max_drop=100, calibration_images=8)
+    export_model(model, run.model_folder, evidence, settings)
+    written = json.loads((run.model_folder / "onnx/verification.json").read_text())
+    written["precisions"]["int8"]["max_drop"] = -100
+    (run.model_folder / "onnx/verification.json").write_text(json.dumps(written))
+    report = verify_model(model, run.model_folder, evidence)
+    assert report.precisions["int8"].verdict == "refused"
+    assert not has_proof(run.model_folder, INT8)
+
+
+@pytest.mark.parametrize("missing", ["evidence", "training"])
+def test_fewer_bits_need_images_to_calibrate_on(run, model, evidence, missing):
+    given = None if missing == "evidence" else replace(evidence, training=None)
+    with pytest.raises(RunError, match="need training images"):
+        export_model(model, run.model_folder, given, ExportSettings(precisions=("fp16",)))
+    assert not (run.model_folder / ONNX).exists()

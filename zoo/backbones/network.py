@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo.backbones.builders import find_builder
 from zoo.backbones.feature_maps import cut_before_pooling
 from zoo.backbones.heads import Head
+from zoo.backbones.states import load_state
 from zoo.backbones.statistics import follows_inputs
 from zoo.backbones.weights import HEADS, load_pretrained
 from zoo.errors import RecipeError
@@ -137,7 +138,7 @@ class Network(nn.Module):
             names = {f"{prefix}.{name}": name for name in head.file_names}
             mine = {name: remaining.pop(key) for key, name in names.items() if key in remaining}
             head.load_folded_state(mine)
-        self.body.load_state_dict(remaining)
+        load_state(self.body, remaining)
 
     def _library_prefix(self, target: str) -> str:
         """Say what a head's tensors are called in files."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.backbones.builders import find_builder
 from zoo.backbones.sources import SAFE_SUFFIX
+from zoo.backbones.states import load_state
 from zoo.errors import WeightsError
 from zoo.registry import Backbone
 from zoo.torch_files import find_dishonest, read_torch_file
@@ -52,7 +53,7 @@ def load_pretrained(network: nn.Module, backbone: Backbone, path: Path) -> None:
         fitting = _without(adapted, backbone.classifier)
         if _misfits(fitting, expected):
             raise misfit
-    network.load_state_dict(fitting, strict=False)
+    load_state(network, fitting, strict=False)
 
 
 def _without(state: Mapping[str, Tensor], classifier: str) -> dict[str, Tensor]:

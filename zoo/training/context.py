@@ -11,6 +11,7 @@ import torch
 from torch.distributed.device_mesh import DeviceMesh
 
 from zoo.backbones.network import Network
+from zoo.backbones.states import load_state
 from zoo.data.dataset import Samples, SplitName
 from zoo.data.pixels import PixelSource, open_prepared
 from zoo.evaluation import Outputs, compute_outputs, truths_of
@@ -56,7 +57,7 @@ class Training:
 
     def continue_from(self, start: Checkpoint) -> None:
         """Take the state of a checkpoint."""
-        self.network.load_state_dict(start.network)
+        load_state(self.network, start.network)
         self.images, self.seconds = start.images, dict(start.seconds)
 
     def place(self) -> None:
@@ -71,7 +72,7 @@ class Training:
     def reunite(self) -> None:
         """Have the whole network again, as its shares now are."""
         if self.whole is not None:
-            self.whole.load_state_dict(whole_of(self.network.state_dict()))
+            load_state(self.whole, whole_of(self.network.state_dict()))
             self.network, self.whole = self.whole, None
 
     def outputs(self, split: SplitName) -> Outputs:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from zoo.backbones.states import load_state
+
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
     from typing_extensions import TypeIs
@@ -65,7 +67,7 @@ def local(value: Tensor) -> Tensor:
 def load_whole(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load whole tensors into a module, whether or not it is spread."""
     own = module.state_dict()
-    module.load_state_dict({name: spread(value, own[name]) for name, value in state.items()})
+    load_state(module, {name: spread(value, own[name]) for name, value in state.items()})
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

@@ -101,6 +101,7 @@ def test_what_is_not_proved_is_laid_out_on_demand_alone(zoo, own, tmp_path):
         (["--layout", "tritn", "--output", "there"], "did you mean 'triton'"),
         (["--layout", "triton", "--output", "there", "--opset", "18"], "is there already"),
         (["--exporter", "dynami"], "did you mean 'dynamo'"),
+        (["--precision", "int9"], "did you mean 'int8'"),
         (["--opset", "12"], "than or equal to 18"),
     ],
 )

@@ -8,7 +8,7 @@ from export.graph import export_graph
 from export.parity import tolerance_of
 from export.session import open_session
 from zoo.backbones.network import build_network
-from zoo.model import ModelConfig, TrainedModel, save_model
+from zoo.model import ModelConfig, load_model, save_model
 from zoo.registry.files import built_in_registry
 from zoo.targets import ClassTarget
 
@@ -60,7 +60,7 @@ def test_it_learns_and_survives_the_export(entry, tmp_path):
         zoo_version="0",
     )
     save_model(tmp_path, network, config)
-    model = TrainedModel(network, config, torch.device("cpu"))
+    model = load_model(tmp_path)
     content = export_graph(model, tmp_path).content
     session = open_session(content, torch.device("cpu"))
     expected = model.outputs(images)["label"]

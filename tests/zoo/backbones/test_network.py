@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from safetensors.torch import load, save
+from safetensors.torch import load, save, save_file
 
 from zoo.backbones.network import build_network, trained_stages
 from zoo.backbones.weights import load_pretrained
@@ -289,3 +289,22 @@ def test_an_entry_whose_weights_are_of_another_size_than_the_builders_is_built_f
     entry = replace(VIT, preprocess=VIT.preprocess.at_size(96))
     assert build_network(entry, ONE).body.pos_embed.shape == (1, 37, 192)
     assert build_network(entry, ONE, size=64).body.pos_embed.shape == (1, 17, 192)
+
+
+def test_a_network_that_asks_for_the_version_of_its_tensors_is_given_it():
+    """Files hold tensors alone, and torchvision's MNASNet loads none without a version."""
+    entry = built_in_registry().backbone("mnasnet1_0")
+    saved = build_network(entry, {"label": 2}, seed=1).library_state()
+    network = build_network(entry, {"label": 2}, seed=2)
+    network.load_library_state(saved)
+    found = network.library_state()
+    assert all(torch.equal(found[name], value) for name, value in saved.items())
+
+
+def test_pretrained_weights_without_a_version_fit_it_too(tmp_path):
+    entry = built_in_registry().backbone("mnasnet1_0")
+    saved = build_network(entry, {"label": 2}, seed=1).library_state()
+    save_file(saved, tmp_path / "weights.safetensors")
+    network = build_network(entry, {"label": 3}, weights=tmp_path / "weights.safetensors")
+    name = "layers.0.weight"
+    assert torch.equal(network.library_state()[name], saved[name])
