@@ -33,7 +33,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -45,10 +44,11 @@ from export.levels import StructureLevel, verdict_of
 from export.metadata import describe
 from export.number_level import ParityLevel
 from export.programs import run_candidate, run_reference
-from export.same_numbers import compare_numbers, measure_tolerances
+from export.same_numbers import compare_numbers
 from export.samples import Inputs, gather_inputs
 from export.session import open_session
 from export.structure import examine_graph
+from export.tolerances import measure_tolerances
 from zoo.backbones.network import Network, build_network
 from zoo.backbones.statistics import follows_inputs
 from zoo.data.dataset import Samples, make_samples
@@ -308,6 +308,9 @@ def _call_eager(network: torch.nn.Module, image: Tensor) -> Callable[[], object]
 
 
 def _call_onnx(content: bytes, image: Tensor) -> Callable[[], object]:
+    # Imported here: `export` has switched its telemetry off by now.
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -462,7 +465,9 @@ def sum_up(rows: Sequence[Row]) -> Iterator[str]:
             yield f"{key}: median {middle:.2f}, from {least:.2f} to {most:.2f}"
     threads = ", ".join(sorted({str(row["threads"]) for row in timed})) or "no"
     yield f"{platform.machine()} with {os.cpu_count()} cores; latencies with {threads} thread"
-    versions = collect_versions() | {"onnxruntime": onnxruntime.__version__}
+    from onnxruntime import __version__ as runtime
+
+    versions = collect_versions() | {"onnxruntime": runtime}
     yield ", ".join(f"{name} {number}" for name, number in versions.items())
 
 

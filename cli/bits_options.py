@@ -44,7 +44,13 @@ class BitsOptions:
     ] = 256
 
     def add_to(self, settings: ExportSettings) -> ExportSettings:
-        """Say it as the library hears it, each precision once."""
+        """Say it as the library hears it, each precision once.
+
+        Raises:
+            typer.BadParameter: A budget is given for nothing.
+        """
+        if not self.precision and self != BitsOptions():
+            raise typer.BadParameter("--max-drop and --calibration-images go with --precision")
         return replace(
             settings,
             precisions=tuple(dict.fromkeys(choice.value for choice in self.precision or ())),

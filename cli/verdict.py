@@ -39,7 +39,7 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
     from cli import render
     from cli.location import print_location
     from cli.precisions import print_precisions
-    from export.files import REPORT_FILE
+    from export.proof import report_file_of
     from export.verification import Verification
 
     if fmt is Format.JSON:
@@ -65,7 +65,8 @@ def print_report(report: Verification, folder: Path, fmt: Format) -> None:
                 *([("TF32", _tf32(report))] if report.tf32_effect else []),
                 ("model", str(folder / "onnx" / report.file)),
                 *[("and", str(folder / "onnx" / name)) for name in report.others],
-                ("report", str(folder / REPORT_FILE)),
+                *_list_variants(report, folder),
+                ("report", str(folder / report_file_of(report))),
             ]
         )
     report.raise_if_failed()
@@ -89,6 +90,15 @@ def _list_exporters(report: Verification) -> Iterator[Fact]:
             yield "exporter", attempt.exporter
         else:
             yield "exporter", f"{attempt.exporter} {attempt.outcome}: {attempt.reason}"
+
+
+def _list_variants(report: Verification, folder: Path) -> Iterator[Fact]:
+    """Say where the files in fewer bits are that were kept."""
+    from export.files import PRECISION_FILES
+
+    for name, found in report.precisions.items():
+        if found.verdict == "kept":
+            yield "and", str(folder / PRECISION_FILES[name])
 
 
 def _list_preprocessing(report: Verification) -> Iterator[Fact]:
@@ -127,12 +137,15 @@ def _rows(name: str, level: Level) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _number_rows(found: TargetNumbers) -> Iterator[tuple[str, str, str, str]]:
-    """Say how both compare with float64, and how they decide."""
+    """Say how both compare with float64, how near they are on edge inputs, how they decide."""
     errors = (
         f"PyTorch {found.noise_floor:.1e} (the noise floor), "
         f"ONNX Runtime {found.max_abs_error_float64:.1e}, ratio {found.error_ratio:.2f}"
     )
     yield "", "    error from float64", "", errors
+    edges = found.edges
+    off = f"max error {edges.max_abs_error:.1e}, allowed {edges.bound:.1e}"
+    yield "", "    edge inputs", edges.verdict.upper(), f"{off}, for {edges.worst.sample}"
     if found.sure_agreement is not None:
         part = f"{found.sure_agreement:.1%} of {found.num_sure} sure images"
         yield "", "    decided alike", "", f"{part}, {len(found.ties)} ties"

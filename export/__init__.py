@@ -1,10 +1,13 @@
 """From a trained network to an ONNX file that is proved to be that network.
 
-Importing this package imports no torch: each name is loaded when it is first used.
+Importing this package imports no torch: each name is loaded when it is first used. ONNX Runtime
+reports to its maker from the moment that it is imported, so that this is switched off here, before
+any module of the package imports it; who has set the variable himself is left alone.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -44,6 +47,8 @@ _HOMES = {
     "verify_model": "export.proof",
     "write_golden": "export.golden",
 }
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> object:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from export.number_level import BatchEffect
 from export.outputs import blocks_of, names_of, pick
-from export.parity import Difference, Tolerance, part_of
+from export.parity import Difference
 from export.programs import Candidate
+from export.tolerances import BlockTolerance
 from zoo.targets import Target
 
 
@@ -28,22 +29,27 @@ class _Moved:
     alone: Tensor
     together: Tensor
     distance: Tensor
-    bound: float
+    bounds: Tensor
+    """float64 [N, 1]"""
 
     @property
-    def badness(self) -> float:
-        """How much of what is permitted the largest distance takes."""
-        return part_of(self.distance.max().item(), self.bound)
+    def parts(self) -> Tensor:
+        """How much of what is permitted each distance takes."""
+        parts = (self.distance / self.bounds).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        return parts.masked_fill(self.distance == 0, 0)
 
 
 def measure_batch_effect(
-    target: Target, names: Sequence[str], candidate: Candidate, tolerances: Sequence[Tolerance]
+    target: Target,
+    names: Sequence[str],
+    candidate: Candidate,
+    tolerances: Sequence[BlockTolerance],
 ) -> BatchEffect | None:
     """Compare what inputs are answered in batches with what they are answered alone.
 
     Args:
         target: Whose outputs to compare.
-        names: What the probed inputs are called.
+        names: What the probed inputs are called, edge inputs last.
         candidate: The answers.
         tolerances: What rounding permits, for each block of outputs.
 
@@ -58,12 +64,12 @@ def measure_batch_effect(
         for block, tolerance in zip(blocks_of(target), tolerances, strict=True)
         for size in sizes
     ]
-    worst = max(moved, key=lambda found: found.badness)
-    row, column = divmod(int(worst.distance.argmax()), len(worst.block))
-    dependent = torch.stack([(~(m.distance <= m.bound)).any(dim=1) for m in moved]).any(dim=0)
+    worst = max(moved, key=lambda found: found.parts.max().item())
+    row, column = divmod(int(worst.parts.argmax()), len(worst.block))
+    dependent = torch.stack([(~(m.distance <= m.bounds)).any(dim=1) for m in moved]).any(dim=0)
     return BatchEffect(
-        max_abs_error=worst.distance.max().item(),
-        bound=worst.bound,
+        max_abs_error=worst.distance[row, column].item(),
+        bound=worst.bounds[row].item(),
         dependent=pick(names, dependent),
         worst=Difference(
             sample=names[row],
@@ -76,11 +82,11 @@ def measure_batch_effect(
 
 
 def _measure(
-    target: Target, candidate: Candidate, block: list[int], size: int, tolerance: Tolerance
+    target: Target, candidate: Candidate, block: list[int], size: int, tolerance: BlockTolerance
 ) -> _Moved:
     alone, together = (candidate.probed[at][target.name][:, block] for at in (1, size))
     distance = (together.double() - alone.double()).abs()
     # What is no number alone and in the batch does not depend on it; other levels fail it.
     same = (together == alone) | (together.isnan() & alone.isnan())
     distance = distance.masked_fill(distance.isnan(), torch.inf).masked_fill(same, 0)
-    return _Moved(block, size, alone, together, distance, tolerance.bound)
+    return _Moved(block, size, alone, together, distance, tolerance.bounds(len(distance)))

@@ -16,3 +16,6 @@ PRECISION_FILES = {
 }
 """The network in fewer bits, by what of."""
 REPORT_FILE = Path("onnx", "verification.json")
+"""What was found of `ONNX_FILE` and whatever belongs to it."""
+FAILED_REPORT_FILE = Path("onnx", "verification.failed.json")
+"""What was found of `FAILED_FILE`; an earlier file that passed keeps its own report."""

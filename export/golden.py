@@ -11,8 +11,8 @@ from export.golden_file import GOLDEN_FILE, Golden, GoldenTarget, to_bytes
 from export.interface import name_outputs
 from export.outputs import blocks_of, names_of
 from export.programs import Reference, run_reference
-from export.same_numbers import Tolerances, measure_tolerances
 from export.samples import NUM_PROBED_SAMPLES, Inputs, choose_samples, gather_inputs
+from export.tolerances import Tolerances, measure_tolerances
 from zoo.data.dataset import Samples
 from zoo.hardware import exact_float32
 from zoo.manifest import update_manifest
@@ -94,13 +94,13 @@ def _collect_target(
         thresholds=target.cuts if isinstance(target, LabelsTarget) else None,
         float32=reference.float32[target.name][kept].numpy(),
         float64=reference.float64[target.name][kept].numpy(),
-        bound=_bounds_of(target, tolerances),
+        bound=_bounds_of(target, tolerances, len(reference.float32[target.name]))[kept],
     )
 
 
-def _bounds_of(target: Target, tolerances: Tolerances) -> NDArray[np.float64]:
-    """Spread the bounds of blocks over their outputs."""
-    bounds = np.empty(target.num_outputs)
+def _bounds_of(target: Target, tolerances: Tolerances, num_inputs: int) -> NDArray[np.float64]:
+    """Spread the bounds of blocks over their outputs, [N, K]."""
+    bounds = np.empty((num_inputs, target.num_outputs))
     for block, tolerance in zip(blocks_of(target), tolerances[target.name], strict=True):
-        bounds[block] = tolerance.bound
+        bounds[:, block] = tolerance.bounds(num_inputs).numpy()
     return bounds

@@ -41,11 +41,11 @@ class GoldenTarget:
     float64: NDArray[np.float64]
     """[N, K]; of the same network in float64."""
     bound: NDArray[np.float64]
-    """[K]; how far a correct program may be from `float32`."""
+    """[N, K]; how far a correct program may be from `float32`."""
 
     def __post_init__(self) -> None:
         wide = (len(self.float32), len(self.names))
-        if not self.float32.shape == self.float64.shape == wide or self.bound.shape != wide[1:]:
+        if not self.float32.shape == self.float64.shape == self.bound.shape == wide:
             raise ValueError(f"the answers for {self.name!r} have other shapes than {wide}")
 
 

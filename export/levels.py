@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from export.finding import Finding
+from export.metric_text import show_metric
 from export.parity import Difference, Tolerance, part_of
 from export.placement import NodePlacement, PlacementSource
-from export.structure import Finding
 from zoo.recipes import TargetKind
 from zoo.targets.scoring import Figure
 
@@ -70,29 +71,34 @@ class TargetParity:
         return self.verdict == "fail", part_of(self.max_abs_error, self.bound)
 
     @property
+    def tolerance(self) -> Tolerance:
+        """How far the two were permitted to be apart."""
+        return Tolerance(noise_floor=self.noise_floor, bound=self.bound, spread=self.spread)
+
+    @property
     def noun(self) -> str:
         """What is compared."""
         return "value" if self.kind == "value" else "logit"
 
     def explain(self) -> str:
         """Say where the two differ most, and by how much."""
-        tolerance = Tolerance(noise_floor=self.noise_floor, bound=self.bound, spread=self.spread)
-        if not tolerance.is_meaningful:
+        if not self.tolerance.is_meaningful:
             return (
                 f"PyTorch's own noise, {self.noise_floor:.1e}, asks for a bound of "
                 f"{self.bound:.1e}, which is too large beside the {self.spread:.1e} over which "
                 "answers spread: nothing can be proved about this network"
             )
-        worst = self.worst
-        text = (
-            f"{worst.sample} in a batch of {self.worst_batch_size}: {self.noun} of "
-            f"{worst.output!r} is {worst.candidate:.6g} instead of {worst.reference:.6g}, "
-            f"off by {self.max_abs_error:.2e} where {self.bound:.2e} is allowed"
+        distance = explain_distance(
+            self.worst, self.worst_batch_size, self.noun, self.max_abs_error, self.bound
         )
-        if self.disagreements:
-            answer = "another class" if self.kind == "class" else "other labels"
-            text += f"; {answer} for {', '.join(self.disagreements[:5])}"
-        return text
+        return distance + self.explain_decisions()
+
+    def explain_decisions(self) -> str:
+        """Say for which inputs something else is decided, if for any."""
+        if not self.disagreements:
+            return ""
+        answer = "another class" if self.kind == "class" else "other labels"
+        return f"; {answer} for {', '.join(self.disagreements[:5])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +124,8 @@ class TargetScore:
     """Images that may rightly be decided either way."""
 
     def show(self, figure: float) -> str:
-        """Write a figure of this metric: errors are as large as the user's unit makes them."""
-        return f"{figure:.6g}" if self.metric == "mae" else f"{figure:.4f}"
+        """Write a figure of this metric."""
+        return show_metric(self.metric, figure)
 
     def explain(self) -> str:
         """Put the scores side by side."""
@@ -165,6 +171,17 @@ class PlacementLevel:
         """Name the nodes that ran elsewhere."""
         more = f" and {len(self.strays) - 5} more" if len(self.strays) > 5 else ""
         return f"not on the GPU: {', '.join(self.strays[:5]) or 'every node'}{more}"
+
+
+def explain_distance(
+    worst: Difference, batch_size: int, noun: str, error: float, bound: float
+) -> str:
+    """Say where two programs differ most, and by how much."""
+    return (
+        f"{worst.sample} in a batch of {batch_size}: {noun} of {worst.output!r} is "
+        f"{worst.candidate:.6g} instead of {worst.reference:.6g}, off by {error:.2e} where "
+        f"{bound:.2e} is allowed"
+    )
 
 
 def figures_of(target: TargetParity | TargetScore) -> dict[str, Any]:

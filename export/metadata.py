@@ -33,7 +33,11 @@ KEYS = (
     *("zoo.backbone", "zoo.base", "zoo.weights_license", "zoo.weights_sha256"),
     *("zoo.data_fingerprint", "zoo.version", "zoo.exporter", "zoo.dynamic_size", "zoo.versions"),
 )
-"""All that a file may say of itself; `docs/files.md` tells what each holds."""
+"""All that any file may say of itself; `docs/files.md` tells what each holds."""
+RAW_KEYS = ("zoo.raw", "zoo.answers")
+"""What one with preprocessing inside says besides."""
+PRECISION_KEYS = ("zoo.precision",)
+"""What one in fewer bits says besides."""
 
 
 def describe(model: TrainedModel, folder: Path) -> dict[str, str]:

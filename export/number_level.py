@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from export.levels import TargetParity, explain_failures
-from export.parity import Difference
+from export.levels import TargetParity, Verdict, explain_distance, explain_failures
+from export.parity import Difference, Tolerance, part_of
 from zoo.targets.scoring import Figure
 
 
@@ -35,8 +36,58 @@ class BatchEffect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeNumbers:
+    """How near the numbers are on edge inputs, each of which has a bound of its own.
+
+    The figures are those of the worst, `worst.sample`: what fails, then what takes the largest
+    part of its bound.
+    """
+
+    verdict: Verdict
+    """Of all edge inputs."""
+    noise_floor: Figure
+    """The largest of the reference's error on this input, of the real images' noise floor, and of
+    that at the range of this input's answers."""
+    bound: Figure
+    """Largest permitted difference; never less than that of the real images."""
+    spread: Figure
+    """What the bound may be a hundredth of: the real images' spread, or the range of this input's
+    own answers if that is larger. Of classes, the distance of its highest from its lowest logit;
+    of labels and values, from what real images are answered at the median."""
+    max_abs_error: Figure
+    """Of ONNX Runtime from float32 PyTorch, over all batch sizes."""
+    max_abs_error_float64: Figure
+    """The candidate's error: of ONNX Runtime from float64 PyTorch."""
+    error_ratio: Figure
+    """That over the noise floor."""
+    worst: Difference
+    worst_batch_size: int
+
+    @property
+    def badness(self) -> float:
+        """How much of what is permitted is taken."""
+        return part_of(self.max_abs_error, self.bound)
+
+    def explain(self, noun: str) -> str:
+        """Say where the two differ most, and by how much."""
+        worst = self.worst
+        tolerance = Tolerance(noise_floor=self.noise_floor, bound=self.bound, spread=self.spread)
+        if tolerance.is_meaningful:
+            return explain_distance(
+                worst, self.worst_batch_size, noun, self.max_abs_error, self.bound
+            )
+        return (
+            f"PyTorch's own noise for {worst.sample}, {self.noise_floor:.1e}, asks for a bound of "
+            f"{self.bound:.1e}, which is too large beside its answers' range of {self.spread:.1e}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetNumbers(TargetParity):
-    """How near the numbers of one target are at L1."""
+    """How near the numbers of one target are at L1.
+
+    Distances, `agreement` and `worst` are of real images; `edges` has those of edge inputs.
+    """
 
     error_ratio: Figure
     """The candidate's error over the reference's: about 1 for a program that is as good as
@@ -48,13 +99,35 @@ class TargetNumbers(TargetParity):
     values."""
     batch_effect: BatchEffect | None
     """None where it does not run in a batch of one, or only in that."""
+    edges: EdgeNumbers
+    """The same of edge inputs, which have bounds of their own."""
+
+    @property
+    def badness(self) -> tuple[bool, float]:
+        """What the worst of several targets has most of: a failure, then error."""
+        real = part_of(self.max_abs_error, self.bound)
+        return self.verdict == "fail", max(real, self.edges.badness)
+
+    @property
+    def worst_input(self) -> str:
+        """The input, real or not, that takes the largest part of its bound."""
+        real = part_of(self.max_abs_error, self.bound)
+        return self.edges.worst.sample if self.edges.badness > real else self.worst.sample
 
     def explain(self) -> str:
         """Say where the two differ most, and first of all whether inputs affect each other."""
-        effect = self.batch_effect
-        if effect is None or not effect.dependent:
-            return TargetParity.explain(self)
-        return f"{effect.explain(self.noun)}; {TargetParity.explain(self)}"
+        return "; ".join(self._reasons())
+
+    def _reasons(self) -> Iterator[str]:
+        effect, edges = self.batch_effect, self.edges
+        if effect is not None and effect.dependent:
+            yield effect.explain(self.noun)
+        within = self.tolerance.is_meaningful and self.max_abs_error <= self.bound
+        if not within or edges.verdict == "pass":
+            yield TargetParity.explain(self)
+        if edges.verdict == "fail":
+            decisions = self.explain_decisions() if within else ""
+            yield edges.explain(self.noun) + decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,4 +36,4 @@ class OnnxFile:
         if self.path is None:
             return {}
         weights = self.path.with_name(self.path.name + WEIGHTS_SUFFIX)
-        return {self.name + WEIGHTS_SUFFIX: sha256_of(weights)}
+        return {self.name + WEIGHTS_SUFFIX: sha256_of(weights)} if weights.is_file() else {}

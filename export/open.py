@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from export.files import ONNX_FILE
 from export.proof import has_proof
-from export.session import OnnxModel, open_session, resolve_onnx_device
+from export.session import OnnxModel, Runtime, open_session, resolve_onnx_device
 from zoo.errors import RunError
 from zoo.evaluation import Predictor
 from zoo.hardware import resolve_device
+from zoo.manifest import NAME as MANIFEST
 from zoo.manifest import check_file
 from zoo.model import load_model
 from zoo.run import locate_model
 
-Runtime = Literal["torch", "onnx"]
+_AGAIN = "`zoo export` makes it anew"
 
 
 def open_predictor(path: Path, runtime: Runtime, device: str) -> Predictor:
@@ -34,6 +34,9 @@ def open_predictor(path: Path, runtime: Runtime, device: str) -> Predictor:
     if path.suffix == ".onnx":
         if not path.is_file():
             raise RunError(f"{path} does not exist")
+        around = path.resolve().parent.parent
+        if path.resolve().parent.name == ONNX_FILE.parent.name and (around / MANIFEST).exists():
+            check_file(around, (ONNX_FILE.parent / path.name).as_posix(), hint=_AGAIN)
         return _require_network(open_session(path, resolve_onnx_device(device)), path)
     folder = locate_model(path).folder
     if runtime == "torch":

@@ -29,11 +29,15 @@ class Decisions:
         """Tell the inputs for which two programs decide alike, [N]."""
         return (self.choices == other.choices).all(dim=1)
 
-    def ties(self, bound: float) -> Tensor:
-        """Tell the inputs for which a program within the bound may rightly decide otherwise."""
+    def ties(self, bound: float | Tensor) -> Tensor:
+        """Tell the inputs for which a program within the bound may rightly decide otherwise.
+
+        Args:
+            bound: One for all inputs, or [N, 1].
+        """
         return ~(self.margins > bound).all(dim=1)
 
-    def disagree(self, other: Decisions, bound: float) -> Tensor:
+    def disagree(self, other: Decisions, bound: float | Tensor) -> Tensor:
         """Tell the inputs for which another decides otherwise although these are sure, [N]."""
         return ((self.margins > bound) & (self.choices != other.choices)).any(dim=1)
 
@@ -80,6 +84,23 @@ def spread_of(target: Target, outputs: Tensor) -> float:
         return (outputs.amax(dim=1) - outputs.amin(dim=1)).median().item()
     low, high = np.quantile(outputs.numpy(), _TAILS, axis=0)
     return float(np.median(high - low))
+
+
+def ranges_of(target: Target, outputs: Tensor, usual: Tensor) -> Tensor:
+    """Measure what tells the answers to each single input apart, float64 [N].
+
+    Of classes, the distance of its highest from its lowest logit. Of labels and values, the
+    largest distance of an output from what it usually is.
+
+    Args:
+        target: Whose outputs they are.
+        outputs: Those of one block, [N, K].
+        usual: The same of the inputs that are usual, [M, K].
+    """
+    exact = outputs.double()
+    if isinstance(target, ClassTarget):
+        return exact.amax(dim=1) - exact.amin(dim=1)
+    return (exact - usual.double().median(dim=0).values).abs().amax(dim=1)
 
 
 def pick(names: Sequence[str], which: Tensor) -> tuple[str, ...]:

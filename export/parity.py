@@ -18,7 +18,7 @@ from torch import Tensor
 from zoo.targets.scoring import Figure
 
 NOISE_MULTIPLE = 10.0
-"""Bound over noise floor. The floor is the largest error on a dozen inputs; the bound must
+"""Bound over noise floor. The floor is the largest error on a few inputs; the bound must
 hold for hundreds, with another summation order on both sides."""
 LARGEST_BOUND = 0.01
 """Largest meaningful bound, as a part of the outputs' spread."""

@@ -18,14 +18,10 @@ import onnxruntime
 
 PlacementSource = Literal["session", "profile"]
 
-_MADE_UP = frozenset(
-    (
-        *("MemcpyFromHost", "MemcpyToHost"),
-        *("Shape", "Size", "Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Cast"),
-    )
-)
-"""Operators that ONNX Runtime itself adds to move tensors between devices and sizes past a
-transposition; of such a node the file says nothing."""
+_MADE_UP = frozenset(("MemcpyFromHost", "MemcpyToHost", "Shape", "Size"))
+"""Operators that compute nothing whatever they read: they move a tensor between devices, or tell
+its sizes. Of a node that is not the file's, a session tells the operator and not its inputs, so
+that any other may be one that reads feature maps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +93,9 @@ def split_off(
     nodes: Iterable[PlacedNode], wanted: str, proto: onnx.ModelProto
 ) -> tuple[list[PlacedNode], list[PlacedNode]]:
     """Split what is not on the wanted provider into arithmetic on sizes and strays.
+
+    A node that is not the file's, since ONNX Runtime made it up, merged it of others or had to
+    name it, is a stray unless its operator alone says that it computes nothing.
 
     Args:
         nodes: Those of a session's graph.

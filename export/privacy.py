@@ -17,8 +17,9 @@ _TIME = re.compile(r"\b20\d\d-[01]\d-[0-3]\d[T _][0-2]\d[:_-]?[0-5]\d")
 """A time stamp; a date alone may be part of a version."""
 _OURS = "zoo."
 """What the keys of our own metadata begin with."""
-_USERS_WORDS = frozenset(("zoo.labels", "zoo.targets", "zoo.calibration"))
-"""Metadata that may look like anything."""
+_USERS_WORDS = frozenset(("zoo.labels", "zoo.targets", "zoo.calibration", "zoo.answers"))
+"""Metadata that hold names of targets and classes, which may look like anything. Level 0 compares
+them with the model folder's, so that nothing else hides there."""
 _CONTENT = frozenset(("raw_data", "string_data"))
 """Fields that hold numbers."""
 _SHORTEST_USER = 3

@@ -9,17 +9,25 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from export.evidence import Evidence
-from export.files import ONNX_FILE, PRECISION_FILES, RAW_FILE, REPORT_FILE
+from export.files import (
+    FAILED_FILE,
+    FAILED_REPORT_FILE,
+    ONNX_FILE,
+    PRECISION_FILES,
+    RAW_FILE,
+    REPORT_FILE,
+)
 from export.hostile import admit
 from export.hostile.examine import parse, weights_files
 from export.onnx_file import OnnxFile
 from export.precision import PrecisionReport
 from export.precision.again import judge_again
+from export.unchanged import find_changes
 from export.verification import Verification
 from export.verify import verify
 from export.weights_beside import WEIGHTS_SUFFIX
-from zoo.errors import DamagedFileError, RunError, UnsafeFileError, VerificationError
-from zoo.manifest import recorded_sha256, update_manifest
+from zoo.errors import DamagedFileError, RunError, StorageError, UnsafeFileError, VerificationError
+from zoo.manifest import update_manifest
 from zoo.model import TrainedModel
 from zoo.progress import Progress, Silence
 from zoo.storage import read_json, sha256_of, write_bytes
@@ -58,37 +66,51 @@ def verify_model(
         read_admitted(folder / ONNX_FILE),
         evidence.samples,
         raw=read_admitted(folder / RAW_FILE) if (folder / RAW_FILE).exists() else None,
-        recorded_sha256=recorded_sha256(folder, ONNX_FILE.as_posix()),
+        found=tuple(find_changes(folder)),
         recorded=evidence.recorded,
         locate=locate,
         strict=strict,
         workers=workers,
         progress=progress,
     )
-    precisions = _judge_variants(model, folder, evidence, workers, progress or Silence())
+    listener = progress or Silence()
+    precisions = _read_precisions(folder)
+    if report.levels["L1"].verdict == "pass":
+        precisions |= _judge_variants(model, folder, evidence, precisions, workers, listener)
     report = replace(report, precisions=precisions)
-    write_report(folder, report)
+    try:
+        write_report(folder, report)
+    except StorageError as error:
+        listener.note(f"the report was not written: {error.problem}")
     return report
 
 
 def _judge_variants(
-    model: TrainedModel, folder: Path, evidence: Evidence, workers: int, progress: Progress
+    model: TrainedModel,
+    folder: Path,
+    evidence: Evidence,
+    found: Mapping[str, PrecisionReport],
+    workers: int,
+    progress: Progress,
 ) -> dict[str, PrecisionReport]:
-    """Judge the files in fewer bits once more that an earlier report tells of and that are there.
+    """Judge the files in fewer bits once more that an earlier report tells of.
 
-    A file that nothing is reported of, or other bytes under its name, are proved by nothing.
+    What is said of a file that is gone or has changed stays: it is about the bytes that it names.
     """
-    found = {}
-    for name, earlier in _read_precisions(folder).items():
-        path = folder / PRECISION_FILES[earlier.precision]
-        if path.exists() and sha256_of(path) == earlier.sha256:
-            progress.note(f"judging {path.name} again")
-            files = (read_admitted(folder / ONNX_FILE).content, read_admitted(path).content)
-            samples = evidence.samples
-            found[name] = judge_again(
-                model, *files, earlier, samples, workers=workers, progress=progress
-            )
-    return found
+    paths = {name: folder / PRECISION_FILES[each.precision] for name, each in found.items()}
+    names = [name for name, path in paths.items() if _has_bytes(path, found[name].sha256)]
+    if not names:
+        return {}
+    progress.note(f"judging {' and '.join(paths[name].name for name in names)} again")
+    judged = judge_again(
+        model,
+        read_admitted(folder / ONNX_FILE).content,
+        [(read_admitted(paths[name]).content, found[name]) for name in names],
+        evidence.samples,
+        workers=workers,
+        progress=progress,
+    )
+    return dict(zip(names, judged, strict=True))
 
 
 def _read_precisions(folder: Path) -> dict[str, PrecisionReport]:
@@ -121,10 +143,16 @@ def read_admitted(path: Path) -> OnnxFile:
 
 
 def write_report(folder: Path, report: Verification) -> None:
-    """Write `verification.json` and record it."""
+    """Write a report under the name that goes with its file's, and record it."""
+    file = report_file_of(report)
     text = TypeAdapter(Verification).dump_json(report, indent=2)
-    write_bytes(folder / REPORT_FILE, text + b"\n")
-    update_manifest(folder, [REPORT_FILE.as_posix()])
+    write_bytes(folder / file, text + b"\n")
+    update_manifest(folder, [file.as_posix()])
+
+
+def report_file_of(report: Verification) -> Path:
+    """Tell what a report is called in the model folder."""
+    return FAILED_REPORT_FILE if report.file == FAILED_FILE.name else REPORT_FILE
 
 
 def has_proof(folder: Path, file: Path = ONNX_FILE) -> bool:
@@ -147,7 +175,11 @@ def has_proof(folder: Path, file: Path = ONNX_FILE) -> bool:
         str(content.get("file")): content.get("sha256"),
     }
     wanted = {file.name, *(name for name in proved if name == f"{file.name}{WEIGHTS_SUFFIX}")}
-    return all(proved.get(name) == sha256_of(path.with_name(name)) for name in wanted)
+    return all(_has_bytes(path.with_name(name), proved.get(name)) for name in wanted)
+
+
+def _has_bytes(path: Path, sha256: object) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
 
 
 def _kept_variants(content: Mapping[str, object]) -> dict[str, object]:

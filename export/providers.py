@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx.parser
 import onnxruntime
 
 from export.hostile import WEIGHTS_FOLDER, admit
@@ -22,6 +23,7 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 )
 """ONNX Runtime has one exception a status code and no common base; its Python side, ValueError."""
 
+_Providers = Sequence[str | tuple[str, dict[str, Any]]]
 _DOCTOR = "`zoo doctor` examines the installation; --device cpu works everywhere"
 _LOG_ERRORS, _LOG_NOTHING = 3, 4
 """Whatever ONNX Runtime logs as an error it raises too, but for what keeps CUDA from loading."""
@@ -77,9 +79,11 @@ def start_session(
         demands: What else is asked for.
 
     Raises:
-        DeviceError: ONNX Runtime cannot use CUDA here; the message says why. It is never
-            replaced by the CPU in silence. Or something is left to the CPU that must not be.
-        DamagedFileError: The file is no ONNX model.
+        DeviceError: ONNX Runtime cannot use CUDA here, or has not the memory; the message says
+            why. It is never replaced by the CPU in silence. Or something is left to the CPU that
+            must not be.
+        DamagedFileError: The file is no ONNX model, or none that the device takes, which takes
+            others.
         UnsafeFileError: It did harm when it was tried, or holds what no model needs.
     """
     options = _write_options(kind, demands)
@@ -90,7 +94,7 @@ def start_session(
     try:
         session = onnxruntime.InferenceSession(content, options, providers=providers)
     except RUNTIME_ERRORS as cause:
-        if kind == "cuda":
+        if kind == "cuda" and (demands.strict or _is_devices_fault(cause, providers)):
             raise DeviceError(
                 f"ONNX Runtime cannot run this model on CUDA{' alone' if demands.strict else ''}: "
                 f"{cause}",
@@ -108,6 +112,24 @@ def start_session(
     return Started(session=session, providers_requested=requested)
 
 
+def _is_devices_fault(cause: Exception, providers: _Providers) -> bool:
+    """Tell whether a GPU has no memory left, or runs not even a graph of one node."""
+    if any(words in str(cause).lower() for words in _NO_MEMORY):
+        return True
+    try:
+        session = onnxruntime.InferenceSession(_ONE_NODE, providers=providers)
+    except RUNTIME_ERRORS:
+        return True
+    return bool(session.get_providers()[0] != "CUDAExecutionProvider")
+
+
+_NO_MEMORY = ("out of memory", "failed to allocate", "alloc_failed", "allocation failed")
+"""What ONNX Runtime, CUDA, cuBLAS and cuDNN say of it."""
+_ONE_NODE: bytes = onnx.parser.parse_model(
+    '<ir_version: 8, opset_import: ["": 17]> g (float[1] x) => (float[1] y) { y = Relu (x) }'
+).SerializeToString()
+
+
 def _write_options(kind: str, demands: Demands) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_NOTHING if kind == "cpu" else _LOG_ERRORS
@@ -120,9 +142,7 @@ def _write_options(kind: str, demands: Demands) -> onnxruntime.SessionOptions:
     return options
 
 
-def _providers(
-    kind: str, index: int, demands: Demands
-) -> Sequence[str | tuple[str, dict[str, Any]]]:
+def _providers(kind: str, index: int, demands: Demands) -> _Providers:
     """List what may run nodes, the preferred one first.
 
     A session that may not fall back to the CPU refuses to have it listed.

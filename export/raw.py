@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, compose, helper, numpy_helper
 
+from export.hostile.examine import DOMAINS
 from export.interface import BATCH, INPUT, name_outputs
 from export.preprocessing import IMAGES, build_preprocess
-from export.structure import DOMAINS
 from zoo.errors import ExportError
 from zoo.inputs.contract import Preprocess
 from zoo.targets import ClassTarget, LabelsTarget, Target

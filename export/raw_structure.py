@@ -7,11 +7,12 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
+from export.finding import Finding
 from export.interface import BATCH, HEIGHT, WIDTH
 from export.metadata import read_targets
 from export.preprocessing import IMAGES
 from export.raw import ANSWER_TYPES, name_answers
-from export.structure import Finding, examine_graph
+from export.structure import examine_graph
 
 
 def examine_raw_graph(

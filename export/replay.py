@@ -18,6 +18,7 @@ from export.files import ONNX_FILE, REPORT_FILE
 from export.golden_file import GOLDEN_FILE, Golden, GoldenTarget, read_golden
 from export.providers import RUNTIME_ERRORS, Started, start_session
 from export.replayed import Replay, TargetReplay
+from export.unchanged import find_changes
 from zoo.errors import (
     DamagedFileError,
     DeviceError,
@@ -26,7 +27,7 @@ from zoo.errors import (
     VerificationError,
 )
 from zoo.manifest import NAME as MANIFEST
-from zoo.manifest import check_file, recorded_sha256
+from zoo.manifest import check_file
 from zoo.storage import read_json, sha256_of
 from zoo.versions import collect_versions
 
@@ -42,7 +43,15 @@ def find_model_folder(path: Path) -> Path:
     Raises:
         RunError: There is none.
     """
-    for folder in (path / "model", path, path.resolve().parent.parent):
+    around = path.resolve().parent.parent
+    if path.suffix == ".onnx" and path.is_file() and (around / MANIFEST).is_file():
+        if path.name != ONNX_FILE.name:
+            raise RunError(
+                f"{path.name} is judged with all that belongs to {ONNX_FILE.name}",
+                hint=f"name the model folder: {around}",
+            )
+        return around
+    for folder in (path / "model", path):
         if (folder / MANIFEST).is_file():
             return folder
     problem = "is neither a run folder nor a model folder" if path.exists() else "does not exist"
@@ -133,15 +142,13 @@ def _no_model(file: str, reason: str) -> VerificationError:
 
 def _find_changes(folder: Path, sha256: str, golden: Golden, started: Started) -> Iterator[str]:
     """Say in what the ONNX file is not the one that belongs into this folder."""
-    for path in sorted((folder / ONNX_FILE).parent.glob(f"{ONNX_FILE.name}*")):
-        name = path.relative_to(folder).as_posix()
-        recorded = recorded_sha256(folder, name)
-        if recorded is None:
-            yield f"{name} is not recorded in {MANIFEST}"
-        elif recorded != (found := sha256 if name == ONNX_FILE.as_posix() else sha256_of(path)):
-            yield f"{name} has sha256 {found[:16]}…; {MANIFEST} has {recorded[:16]}…"
+    for found in find_changes(folder):
+        if not found.passed:
+            yield f"{found.name}: {found.detail}"
     if (folder / REPORT_FILE).exists():
         yield from _compare_with_report(read_json(folder / REPORT_FILE), sha256)
+    else:
+        yield f"there is no {REPORT_FILE}: nothing proves it"
     weights = started.session.get_modelmeta().custom_metadata_map.get("zoo.weights_sha256", "none")
     if weights != golden.weights_sha256:
         wanted = golden.weights_sha256
@@ -168,7 +175,7 @@ def _compare(target: GoldenTarget, golden: Golden, answers: Answers) -> TargetRe
     return TargetReplay(
         verdict="pass" if bool((errors <= target.bound).all()) else "fail",
         kind=target.kind,
-        bound=float(target.bound[column]),
+        bound=float(target.bound[row, column]),
         max_abs_error=float(errors[at, row, column]),
         max_abs_error_float64=float(np.abs(theirs - target.float64)[:, :, column].max()),
         agreement=None if target.kind == "value" else float(alike.mean()),

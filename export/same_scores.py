@@ -20,8 +20,8 @@ from torch import Tensor
 from export.levels import MetricLevel, TargetScore, figures_of, verdict_of
 from export.outputs import blocks_of, decide
 from export.programs import Candidate, Reference
-from export.same_numbers import Tolerances
 from export.samples import Inputs
+from export.tolerances import Tolerances
 from zoo.data.dataset import Samples
 from zoo.evaluation import truths_of
 from zoo.targets import (
@@ -54,7 +54,7 @@ def compare_scores(
         inputs: The labelled images, and edge inputs behind them.
         reference: PyTorch's outputs.
         candidate: ONNX Runtime's outputs.
-        tolerances: How far the two may be apart.
+        tolerances: How far the two may be apart; those of real images count.
         samples: The labelled images.
         recorded: What training measured on exactly these.
     """
@@ -85,7 +85,7 @@ def _bounds_of(target: Target, tolerances: Tolerances) -> Tensor:
     """Spread the bounds of blocks over their outputs, float64 [K]."""
     bounds = torch.empty(target.num_outputs, dtype=torch.float64)
     for block, tolerance in zip(blocks_of(target), tolerances[target.name], strict=True):
-        bounds[block] = tolerance.bound
+        bounds[block] = tolerance.real.bound
     return bounds
 
 

@@ -10,10 +10,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from export.attempts import Attempt
+from export.finding import Finding
 from export.image_sizes import SizeParity, SizesLevel
 from export.levels import MetricLevel, PlacementLevel, StructureLevel, TargetScore
 from export.locate import GrowthRow, Location
-from export.number_level import BatchEffect, ParityLevel, TargetNumbers
+from export.number_level import BatchEffect, EdgeNumbers, ParityLevel, TargetNumbers
 from export.parity import Difference
 from export.pixel_level import PixelLevel, TargetPixels
 from export.placement import NodePlacement
@@ -25,7 +26,6 @@ from export.precision import (
     TargetChange,
     Trial,
 )
-from export.structure import Finding
 from export.tf32 import Tf32Effect
 from export.verification import Verification
 from zoo.json_schema import DIALECT, add_docstrings, drop_titles
@@ -44,6 +44,7 @@ _DESCRIBED = (
     *(
         Attempt,
         Concession,
+        EdgeNumbers,
         Latency,
         NodeNoise,
         NodePlacement,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -21,16 +23,19 @@ from zoo.hardware import resolve_device
 from zoo.inputs.contract import Preprocess
 from zoo.targets import Target
 
+Runtime = Literal["torch", "onnx"]
+"""What may run a model."""
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """An ONNX file opened on a device; a `Predictor`."""
+    """An ONNX file opened on a device; a `Predictor`. What it says of itself is read once."""
 
     session: onnxruntime.InferenceSession
     device: torch.device
     providers_requested: tuple[str, ...]
 
-    @property
+    @cached_property
     def metadata(self) -> dict[str, str]:
         """What the file says about itself."""
         found: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
@@ -39,9 +44,14 @@ class OnnxModel:
     @property
     def targets(self) -> tuple[Target, ...]:
         """What it answers, from the file's metadata."""
-        return tuple(read_targets(self.metadata).values())
+        return tuple(self._targets.values())
 
-    @property
+    @cached_property
+    def _targets(self) -> Mapping[str, Target]:
+        """Each target by the name of its output."""
+        return read_targets(self.metadata)
+
+    @cached_property
     def preprocess(self) -> Preprocess:
         """What turns a file into the network's input, from the file's metadata."""
         return read_preprocess(self.metadata)
@@ -59,9 +69,8 @@ class OnnxModel:
 
     def outputs(self, pixel_values: Tensor) -> Outputs:
         """Map float32 images [B, 3, H, W] to float32 outputs [B, K] by target, on the CPU."""
-        targets = read_targets(self.metadata)
-        found = self.run(list(targets), pixel_values)
-        return {target.name: found[name] for name, target in targets.items()}
+        found = self.run(list(self._targets), pixel_values)
+        return {target.name: found[name] for name, target in self._targets.items()}
 
     def run(self, names: Sequence[str], pixel_values: Tensor) -> dict[str, Tensor]:
         """Compute outputs of the graph by their names, on the CPU.

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
+from export.finding import Finding
+from export.hostile.examine import DOMAINS
 from export.interface import BATCH, HEIGHT, INPUT, WIDTH
 from export.metadata import has_dynamic_size, read_preprocess, read_targets
 from export.privacy import find_leaks
 from export.weights_beside import WEIGHTS_SUFFIX, find_misplaced
-
-DOMAINS = frozenset({"", "ai.onnx"})
-"""Operator sets that every runtime has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One property of a graph."""
-
-    name: str
-    passed: bool
-    detail: str
-    """What was found."""
 
 
 def examine_graph(

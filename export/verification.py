@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from export.attempts import Attempt
+from export.files import RAW_FILE
 from export.image_sizes import SizesLevel
 from export.levels import MetricLevel, PlacementLevel, StructureLevel, Verdict
 from export.locate import Location
@@ -66,8 +67,9 @@ class Verification:
         if failed:
             lines = [f"  {name} {level.explain()}" for name, level in failed.items()]
             lines += [f"  {self.location.explain()}"] if self.location else []
+            file = RAW_FILE.name if set(failed) == {"L2"} else self.file
             raise VerificationError(
-                f"{self.file} is not the model that was trained:\n" + "\n".join(lines),
+                f"{file} is not the model that was trained:\n" + "\n".join(lines),
                 hint="do not deploy this file; verification.json has all figures",
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import onnxruntime
 import torch
 from google.protobuf.message import DecodeError
 
+from export.finding import Finding
 from export.image_sizes import SizesLevel, compare_sizes
 from export.interface import name_outputs
 from export.levels import StructureLevel, verdict_of
@@ -23,13 +25,14 @@ from export.providers import Demands
 from export.raw import describe_raw
 from export.raw_structure import examine_raw_graph
 from export.same_device import verify_placement
-from export.same_numbers import compare_numbers, measure_tolerances
+from export.same_numbers import compare_numbers
 from export.same_pixels import compare_pixels
 from export.same_scores import compare_scores
 from export.samples import Inputs, choose_samples, gather_inputs
 from export.session import OnnxModel, open_session
-from export.structure import Finding, examine_graph
+from export.structure import examine_graph
 from export.tf32 import measure_tf32
+from export.tolerances import measure_tolerances
 from export.verification import Level, Verification
 from zoo.data.dataset import Samples
 from zoo.errors import DamagedFileError, VerificationError
@@ -52,7 +55,7 @@ def verify(
     samples: Samples,
     *,
     raw: OnnxFile | None = None,
-    recorded_sha256: str | None = None,
+    found: Sequence[Finding] = (),
     recorded: Metrics | None = None,
     locate: bool = False,
     strict: bool = False,
@@ -67,7 +70,7 @@ def verify(
         file: The exported graph.
         samples: Labelled images to compare on.
         raw: The same with preprocessing inside, if there is such a graph.
-        recorded_sha256: What the manifest says that the file's bytes are, where it says anything.
+        found: What was found of the files otherwise, for L0.
         recorded: What training measured on exactly these samples.
         locate: Look for the first module that differs if the numbers do.
         strict: Leave nothing to the CPU of a GPU session, not even arithmetic on sizes.
@@ -80,7 +83,7 @@ def verify(
         UnreadableImagesError: Samples that cannot be decoded.
     """
     listener = progress or Silence()
-    structure = _verify_structure(model, folder, file, raw, recorded_sha256)
+    structure = _verify_structure(model, folder, file, raw, found)
     opened = _open(file, model.device, Demands(strict=strict))
     with exact_float32():
         inputs = gather_inputs(samples, model.preprocess, workers, listener)
@@ -103,7 +106,7 @@ def verify(
     location = None
     if locate and numbers.verdict == "fail" and file.path is None:
         listener.note("looking for the first module that differs")
-        location = find_place(model, file.content, choose_probe(inputs, numbers.worst.sample))
+        location = find_place(model, file.content, choose_probe(inputs, numbers.worst_input))
     return Verification(
         verdict=verdict_of(all(level.verdict == "pass" for level in levels.values())),
         file=file.name,
@@ -127,13 +130,11 @@ def _verify_structure(
     folder: Path,
     file: OnnxFile,
     raw: OnnxFile | None,
-    recorded_sha256: str | None,
+    found: Sequence[Finding],
 ) -> StructureLevel:
     """Examine the graph and, in the same words, the one with preprocessing inside."""
     expected = describe(model, folder)
-    findings = list(examine_graph(_parse(file), expected, file.path))
-    if recorded_sha256 is not None:
-        findings.append(_compare_bytes(file.sha256, recorded_sha256))
+    findings = [*examine_graph(_parse(file), expected, file.path), *found]
     if raw is not None:
         promised = describe_raw(expected, model.targets)
         findings += [
@@ -165,13 +166,6 @@ def _verify_pixels(
         return compare_pixels(model, raw.content, chosen, progress=progress)
     except DamagedFileError as cause:
         raise _no_model(raw.name, cause.problem) from cause
-
-
-def _compare_bytes(found: str, recorded: str) -> Finding:
-    """Tell whether a file is still the one that was exported."""
-    passed = found == recorded
-    detail = "the manifest's sha256" if passed else f"sha256 {found[:16]}…, not {recorded[:16]}…"
-    return Finding(name="unchanged since export", passed=passed, detail=detail)
 
 
 def _open(file: OnnxFile, device: torch.device, demands: Demands) -> OnnxModel:

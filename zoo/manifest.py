@@ -28,10 +28,9 @@ def update_manifest(folder: Path, names: Iterable[str]) -> None:
     _write(folder, dict(sorted(files.items())))
 
 
-def recorded_sha256(folder: Path, name: str) -> str | None:
-    """Look up what a file's content was when it was recorded."""
-    found: str | None = _read(folder).get(name, {}).get("sha256")
-    return found
+def recorded_files(folder: Path) -> dict[str, str | None]:
+    """List what was recorded, by name, with the sha256 that each file had."""
+    return {name: entry.get("sha256") for name, entry in _read(folder).items()}
 
 
 def check_file(folder: Path, name: str, *, hint: str = "") -> Path:

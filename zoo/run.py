@@ -225,7 +225,7 @@ def locate_model(path: Path) -> Located:
         inside = path.resolve() == parent.model_folder and (parent.path / "run.json").exists()
         return Located(path, parent if inside else None)
     around = path.resolve().parent.parent
-    if path.suffix == ".onnx" and (around / "zoo_config.json").exists():
+    if path.suffix == ".onnx" and path.is_file() and (around / "zoo_config.json").exists():
         return locate_model(around)
     problem = "is neither a run folder nor a model folder" if path.exists() else "does not exist"
     raise RunError(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -75,8 +76,11 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed had begun to write in a folder or below it."""
-    for path in folder.rglob(".*.part"):
-        path.unlink(missing_ok=True)
+    for path in sorted(folder.rglob(".*.part")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from export.benchmark.contenders import Precision
+from export.benchmark.contenders import NumberFormat
 from zoo.model import TrainedModel
 from zoo.targets import Target
 
@@ -21,7 +21,7 @@ class Bench:
     model: TrainedModel
     folder: Path
     """The model folder, beside whose graphs weights may lie."""
-    graphs: Mapping[Precision, bytes]
+    graphs: Mapping[NumberFormat, bytes]
     images: Tensor
     """float32 [B, 3, H, W], contiguous, on the device."""
     threads: int

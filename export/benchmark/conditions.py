@@ -52,7 +52,7 @@ def observe(model: TrainedModel, settings: BenchmarkSettings) -> Conditions:
     return Conditions(
         created=datetime.now(UTC),
         device=str(model.device),
-        device_name=_device_name(model.device),
+        device_name=_processor_name(model.device),
         cores=os.cpu_count() or 1,
         instructions=torch.backends.cpu.get_cpu_capability(),
         threads=settings.threads or torch.get_num_threads(),
@@ -70,11 +70,15 @@ def observe(model: TrainedModel, settings: BenchmarkSettings) -> Conditions:
 
 
 def threads_spin() -> bool:
-    """Tell whether OpenMP's threads, which are torch's, keep their core while they wait."""
+    """Tell whether OpenMP's threads, which are torch's, keep their core while they wait.
+
+    OpenMP reads this variable once, when torch is loaded, and tells nobody; ONNX Runtime, which
+    has threads of its own, is to wait alike. Nothing is set here: the command line does that.
+    """
     return os.environ.get("OMP_WAIT_POLICY", "").upper() != "PASSIVE"
 
 
-def _device_name(device: torch.device) -> str:
+def _processor_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return _cpu_name()

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from export.benchmark.settings import BenchmarkSettings
-from export.files import ONNX_FILE
+from export.files import ONNX_FILE, PRECISION_FILES
 
 Layout = Literal["contiguous", "channels_last"]
-Precision = Literal["fp32", "fp16", "int8"]
+NumberFormat = Literal["fp32", "fp16", "int8"]
+"""What most of a program computes in."""
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"]
 
 
@@ -21,7 +22,7 @@ class TorchContender:
 
     runtime: Literal["torch"] = "torch"
     name: str
-    precision: Precision = "fp32"
+    precision: NumberFormat = "fp32"
     layout: Layout
     """Of images and weights in memory: one colour's plane after another (NCHW), or a pixel's
     channels beside each other."""
@@ -35,7 +36,7 @@ class OnnxContender:
 
     runtime: Literal["onnx"] = "onnx"
     name: str
-    precision: Precision
+    precision: NumberFormat
     provider: Provider
     """The execution provider that is preferred."""
     file: str
@@ -50,10 +51,10 @@ _CHANNELS_LAST = TorchContender(name="torch channels_last", layout="channels_las
 _COMPILED = TorchContender(name="torch compile", layout="channels_last", compiled=True)
 _HALF = TorchContender(name="torch fp16", precision="fp16", layout="channels_last")
 
-FILES: dict[Precision, Path] = {
+FILES: dict[NumberFormat, Path] = {
     "fp32": ONNX_FILE,
-    "fp16": ONNX_FILE.with_name("model_fp16.onnx"),
-    "int8": ONNX_FILE.with_name("model_int8.onnx"),
+    "fp16": PRECISION_FILES["fp16"],
+    "int8": PRECISION_FILES["int8"],
 }
 """Where a model folder has the graph of each precision."""
 _PROVIDERS: dict[str, dict[str, Provider]] = {
@@ -64,7 +65,7 @@ _PROVIDERS: dict[str, dict[str, Provider]] = {
 
 
 def list_contenders(
-    device: str, settings: BenchmarkSettings, exported: Collection[Precision]
+    device: str, settings: BenchmarkSettings, exported: Collection[NumberFormat]
 ) -> tuple[Contender, ...]:
     """List who takes part, eager PyTorch first.
 
@@ -77,12 +78,12 @@ def list_contenders(
     if "torch" in settings.runtimes:
         found += _list_torch(device, settings, exported)
     if "onnx" in settings.runtimes:
-        found += _list_onnx(device, exported)
+        found += list_files(device, exported)
     return tuple(found)
 
 
 def _list_torch(
-    device: str, settings: BenchmarkSettings, exported: Collection[Precision]
+    device: str, settings: BenchmarkSettings, exported: Collection[NumberFormat]
 ) -> Iterator[Contender]:
     yield _CHANNELS_LAST
     if settings.compile:
@@ -92,7 +93,8 @@ def _list_torch(
         yield _HALF
 
 
-def _list_onnx(device: str, exported: Collection[Precision]) -> Iterator[Contender]:
+def list_files(device: str, exported: Collection[NumberFormat]) -> Iterator[OnnxContender]:
+    """List the files that take part, each on every provider of the device, `cpu` or `cuda`."""
     for short, provider in _PROVIDERS[device].items():
         for precision in exported:
             name = f"onnx {short} {precision}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from export.benchmark.contenders import FILES, Precision
+from export.benchmark.contenders import FILES, NumberFormat
 from export.hostile import admit
 from zoo.manifest import check_file
 
 
-def read_graphs(folder: Path) -> dict[Precision, bytes]:
+def read_graphs(folder: Path) -> dict[NumberFormat, bytes]:
     """Read each ONNX file of a model folder that can be compared with its network.
 
     Raises:

@@ -14,7 +14,7 @@ from torch import Tensor
 from export.benchmark.bench import Bench
 from export.benchmark.clock import clock_for
 from export.benchmark.conditions import Conditions, observe
-from export.benchmark.contenders import EAGER, Contender, Precision, list_contenders
+from export.benchmark.contenders import EAGER, Contender, NumberFormat, list_contenders
 from export.benchmark.entrant import Entrant
 from export.benchmark.failures import EXPECTED, say_why
 from export.benchmark.graphs import read_graphs
@@ -71,7 +71,7 @@ def benchmark_model(
 
 def _find_graphs(
     folder: Path, settings: BenchmarkSettings, listener: Progress
-) -> Mapping[Precision, bytes]:
+) -> Mapping[NumberFormat, bytes]:
     if "onnx" not in settings.runtimes:
         return {}
     graphs = read_graphs(folder)
@@ -89,7 +89,7 @@ class Meeting:
     model: TrainedModel
     folder: Path
     settings: BenchmarkSettings
-    graphs: Mapping[Precision, bytes]
+    graphs: Mapping[NumberFormat, bytes]
     contenders: Sequence[Contender]
     conditions: Conditions
     listener: Progress

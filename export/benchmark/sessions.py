@@ -10,7 +10,7 @@ from typing import Any
 import onnxruntime
 
 from export.benchmark.bench import Bench
-from export.benchmark.contenders import OnnxContender, Precision, Provider
+from export.benchmark.contenders import NumberFormat, OnnxContender, Provider
 from export.benchmark.failures import EXPECTED
 from export.hostile import WEIGHTS_FOLDER
 from zoo.errors import DeviceError
@@ -68,7 +68,7 @@ def _session_options(contender: OnnxContender, bench: Bench) -> onnxruntime.Sess
 
 
 def _providers(
-    wanted: Provider, precision: Precision, bench: Bench
+    wanted: Provider, precision: NumberFormat, bench: Bench
 ) -> list[str | tuple[str, _Options]]:
     """List what may run nodes, the wanted one first."""
     if wanted == "CPUExecutionProvider":

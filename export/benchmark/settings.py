@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from export.open import Runtime
+from export.session import Runtime
 from zoo.errors import BenchmarkError
 
 BATCH_SIZES = (1, 8, 32, 128)

@@ -15,7 +15,7 @@ from export.hostile.tensors import find_misfits
 from export.hostile.walk import graphs_of, is_outside, tensors_of
 
 DOMAINS = frozenset({"", "ai.onnx"})
-"""Operators that a model from outside may use: those that every runtime has."""
+"""Operator sets that every runtime has: all that a model may use, from outside or made here."""
 
 MAX_NODES = 100_000
 """Of all graphs together; the largest network of the registry has some thousand."""

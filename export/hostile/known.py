@@ -2,13 +2,15 @@
 
 A folder can say anything of itself, so that nothing in it counts. The record lies in the user's
 own cache, one small file for each sha256, and is believed only where nobody else could have
-written it. Deleting it costs a trial for each file, nothing more.
+written it. Deleting it costs a trial for each file, nothing more; so does a cache that cannot be
+written.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,7 @@ import onnx
 import onnxruntime
 import platformdirs
 
-from zoo.errors import DamagedFileError
+from zoo.errors import DamagedFileError, StorageError
 from zoo.storage import read_json, sha256_of, sha256_of_bytes, write_json
 
 Origin = Literal["made", "tried", "trusted"]
@@ -50,24 +52,27 @@ def record_trial(content: bytes, folder: Path, beside: tuple[str, ...]) -> None:
 
 def is_known(content: bytes, folder: Path) -> bool:
     """Tell whether these bytes, and those beside them, are on record."""
-    path = _place(content)
-    if not _is_ours(path.parent) or not _is_ours(path):
-        return False
     try:
+        path = _place(content)
+        if not _is_ours(path.parent) or not _is_ours(path):
+            return False
         entry = read_json(path)
-    except (DamagedFileError, OSError):
+    except (DamagedFileError, OSError, RuntimeError):
         return False
     return _still_holds(entry) and _are_unchanged(folder, entry.get("beside"))
 
 
 def _record(content: bytes, folder: Path | None, beside: tuple[str, ...], origin: Origin) -> None:
-    place = _place(content)
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     digests = {name: sha256_of((folder or Path()) / name) for name in beside}
-    write_json(place, {"format": 1, "origin": origin, "beside": digests, **_versions()})
+    entry = {"format": 1, "origin": origin, "beside": digests, **_versions()}
+    with suppress(OSError, RuntimeError, StorageError):
+        place = _place(content)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_json(place, entry)
 
 
 def _place(content: bytes) -> Path:
+    """Name the record of these bytes; a user without a home is a RuntimeError of pathlib."""
     return records_folder() / f"{sha256_of_bytes(content)}.json"
 
 

@@ -23,8 +23,8 @@ def write_standalone(folder: Path, place: Path, *, unproved: bool = False) -> Pa
         VerificationError: Nobody proved that the export is the model that was trained.
         DamagedFileError: The export is not what was written.
     """
-    proto = open_proved(folder, unproved=unproved)
+    found = open_proved(folder, unproved=unproved)
     with appearing(place) as staged:
-        copy_graph(proto, folder, staged)
+        copy_graph(found, staged)
         shutil.copyfile(SCRIPT, staged / SCRIPT.name)
     return place

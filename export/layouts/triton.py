@@ -59,12 +59,12 @@ def write_triton(
         VerificationError: Nobody proved that the export is the model that was trained.
         DamagedFileError: The export is not what was written.
     """
-    proto = open_proved(folder, unproved=unproved)
-    labels = _read_labels(proto)
+    found = open_proved(folder, unproved=unproved)
+    labels = _read_labels(found.proto)
     files = {output: _name_labels(output, alone=len(labels) == 1) for output in labels}
-    config = describe(proto, place.name, files, settings or TritonSettings())
+    config = describe(found.proto, place.name, files, settings or TritonSettings())
     with appearing(place) as staged:
-        copy_graph(proto, folder, staged / "1")
+        copy_graph(found, staged / "1")
         (staged / "config.pbtxt").write_text(config, encoding="utf-8")
         for output, names in labels.items():
             text = "".join(f"{name}\n" for name in names)

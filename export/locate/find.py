@@ -11,6 +11,7 @@ import onnx
 import onnx_ir as ir
 from torch import Tensor
 
+from export.hostile.examine import DOMAINS
 from export.locate.alignment import answers_of
 from export.locate.by_names import locate_by_names, speak_alike
 from export.locate.by_values import locate_by_values
@@ -19,7 +20,6 @@ from export.locate.location import GrowthRow, Location
 from export.locate.probe import Exposed, Probe
 from export.locate.taps import trace
 from export.samples import Inputs
-from export.structure import DOMAINS
 from zoo.errors import ExportError
 from zoo.model import TrainedModel
 

@@ -8,14 +8,15 @@ from functools import cached_property
 
 import torch
 
-from export.precision.answers import agreement_of, answer, is_finite, noise_of
+from export.precision.answers import agreement_of, answer, noise_of
 from export.precision.blame import Group, Sensitive, find_sensitive
-from export.precision.budget import compare_answers
 from export.precision.images import Images
+from export.precision.judge import Judge
 from export.precision.lowering import Lowering, lower_alone
 from export.precision.search import Judgement, Kept
 from export.precision.source import Source
 from zoo.evaluation import Outputs
+from zoo.model import TrainedModel
 from zoo.targets import Target
 
 _NUM_BLAMING = 16
@@ -35,15 +36,24 @@ class Bench:
 
     source: Source
     images: Images
-    targets: Sequence[Target]
-    device: torch.device
+    model: TrainedModel
+    """The trained network, on the device to measure on."""
     max_drop: float
     """Points that each target may lose."""
 
+    @property
+    def targets(self) -> Sequence[Target]:
+        """What is answered."""
+        return self.model.targets
+
+    @property
+    def device(self) -> torch.device:
+        """Where everything runs."""
+        return self.model.device
+
     @cached_property
-    def on_validation(self) -> Outputs:
-        """Float32's answers to the validation images."""
-        return answer(self.source.content, self.device, self.images.validation)
+    def _judge(self) -> Judge:
+        return Judge(self.model, self.source.content, self.images.validation)
 
     @cached_property
     def on_trial(self) -> Outputs:
@@ -52,12 +62,7 @@ class Bench:
 
     def judge(self, content: bytes) -> Judgement:
         """Compare a file with float32 on validation images."""
-        found = answer(content, self.device, self.images.validation)
-        at_edges = answer(content, self.device, self.images.edges)
-        changes = compare_answers(
-            self.targets, self.images.truths, self.on_validation, found, self.max_drop
-        )
-        return Judgement(changes, is_finite(found) and is_finite(at_edges))
+        return self._judge.judge(content, self.max_drop)
 
     def blame(self, lowering: Lowering) -> list[Sensitive]:
         """Find the nodes that make the noise."""

@@ -11,12 +11,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import onnx
+import torch
 from onnx import TensorProto, helper
+
+from export.precision.report import Precision
+from zoo.errors import ExportError
+
+
+def is_emulated(precision: Precision, device: torch.device) -> bool:
+    """Tell whether a device shows what a file computes only where it is written down."""
+    return precision == "fp16" and device.type == "cpu"
+
+
+def stand_in_for(content: bytes, precision: Precision, device: torch.device) -> bytes:
+    """Give what to run on a device to learn what a file computes.
+
+    Raises:
+        ExportError: It is unknown which of its tensors are float16.
+    """
+    return emulate_half(content) if is_emulated(precision, device) else content
 
 
 def emulate_half(content: bytes) -> bytes:
-    """Write down every rounding of a float16 file."""
-    proto = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+    """Write down every rounding of a float16 file.
+
+    Raises:
+        ExportError: It is unknown which of its tensors are float16.
+    """
+    proto = _infer_types(onnx.load_from_string(content))
     halves = _half_tensors(proto.graph)
     nodes = [part for node in proto.graph.node for part in _round_around(node, halves)]
     del proto.graph.node[:]
@@ -24,6 +46,25 @@ def emulate_half(content: bytes) -> bytes:
     del proto.graph.value_info[:]
     emulated: bytes = proto.SerializeToString(deterministic=True)
     return emulated
+
+
+def _infer_types(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Find the type of every tensor; one that is unknown would not be rounded, and so hide."""
+    try:
+        typed = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
+    except onnx.shape_inference.InferenceError as cause:
+        raise _unknown(str(cause)) from cause
+    known = {value.name for value in (*typed.graph.value_info, *typed.graph.output)} | {""}
+    made = (name for node in typed.graph.node for name in node.output)
+    if missing := [name for name in made if name not in known]:
+        raise _unknown(f"nothing tells of {missing[0]!r}")
+    return typed
+
+
+def _unknown(reason: str) -> ExportError:
+    return ExportError(
+        f"it is unknown what a float16 file computes in: {reason}", hint="export it again"
+    )
 
 
 def _half_tensors(graph: onnx.GraphProto) -> set[str]:
@@ -34,18 +75,21 @@ def _half_tensors(graph: onnx.GraphProto) -> set[str]:
 
 
 def _round_around(node: onnx.NodeProto, halves: set[str]) -> Iterator[onnx.NodeProto]:
-    """Let a node compute in float32 on what is widened before it, and round what it gives."""
+    """Let a node compute in float32 on what is widened before it, and round what it gives.
+
+    New tensors are called after those that the node makes, which no other does.
+    """
     if node.op_type == "Cast" or not halves.intersection(node.input):
         yield node
         return
-    rounding = []
+    rounding, made = [], next(name for name in node.output if name)
     for at, name in enumerate(node.input):
         if name in halves:
-            node.input[at] = f"{node.name}/wide/{at}"
+            node.input[at] = f"{made}/wide/{at}"
             yield _cast(name, node.input[at], TensorProto.FLOAT)
     for at, name in enumerate(node.output):
         if name in halves:
-            node.output[at] = f"{node.name}/exact/{at}"
+            node.output[at] = f"{made}/exact/{at}"
             rounding.append(_cast(node.output[at], name, TensorProto.FLOAT16))
     yield node
     yield from rounding

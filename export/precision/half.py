@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import torch
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from export.precision.casts import mend_casts
-from export.precision.emulate import emulate_half
+from export.precision.emulate import stand_in_for
 from export.precision.quiet import quiet
 from export.precision.source import Source, finish
 
@@ -31,16 +32,16 @@ class Half:
 
     method = "fp16"
 
-    def __init__(self, source: Source, largest: Mapping[str, float], *, emulated: bool) -> None:
+    def __init__(self, source: Source, largest: Mapping[str, float], device: torch.device) -> None:
         """Decide what may be converted.
 
         Args:
             source: The graph.
             largest: Magnitude of its tensors.
-            emulated: Whether it will be measured on a processor without float16.
+            device: Where it will be measured.
         """
         unsafe = {*DEFAULT_OP_BLOCK_LIST, *UNSAFE}
-        self._source, self.emulated = source, emulated
+        self._source, self._device = source, device
         self.spared = _find_overflowing(source, largest)
         """Nodes that read or make what is too large for float16."""
         spared = self.spared | source.makers | _find_crashing(source)
@@ -67,7 +68,7 @@ class Half:
 
     def stand_in(self, content: bytes) -> bytes:
         """Give what to run to learn what the file computes."""
-        return emulate_half(content) if self.emulated else content
+        return stand_in_for(content, "fp16", self._device)
 
 
 def _find_overflowing(source: Source, largest: Mapping[str, float]) -> frozenset[str]:

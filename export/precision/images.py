@@ -19,6 +19,18 @@ _OF_FIVE = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ValidationImages:
+    """What a file is judged by, in the network's own format, float32 [N, 3, size, size]."""
+
+    photos: Tensor
+    """What the budget is about."""
+    edges: Tensor
+    """Pictures that no photo is like; answers to them must be numbers."""
+    truths: dict[str, Tensor]
+    """What is known of the photos, by target."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Images:
     """Images in the network's own format, float32 [N, 3, size, size]."""
 
@@ -26,12 +38,8 @@ class Images:
     """Training images, which ranges are taken from."""
     trial: Tensor
     """Other training images, which methods and nodes are compared on."""
-    validation: Tensor
-    """What the budget is about."""
-    edges: Tensor
-    """Pictures that no photo is like; answers to them must be numbers."""
-    truths: dict[str, Tensor]
-    """What is known of the validation images, by target."""
+    validation: ValidationImages
+    """What files are judged by."""
 
 
 def gather_images(
@@ -57,13 +65,26 @@ def gather_images(
             hint="two training images and a validation image are the least",
         )
     seen = gather_inputs(chosen, contract, workers, progress)
-    judged = gather_inputs(validation, contract, workers, progress)
     pixel_values = seen.pixel_values[seen.samples]
     tried = torch.arange(len(chosen)) % _OF_FIVE == min(_OF_FIVE, len(chosen)) - 1
     return Images(
         calibration=pixel_values[~tried],
         trial=pixel_values[tried],
-        validation=judged.pixel_values[judged.samples],
-        edges=judged.pixel_values[judged.edges],
+        validation=gather_validation(validation, contract, workers=workers, progress=progress),
+    )
+
+
+def gather_validation(
+    validation: Samples, contract: Preprocess, *, workers: int, progress: Progress
+) -> ValidationImages:
+    """Decode what files are judged by.
+
+    Raises:
+        UnreadableImagesError: Images that cannot be decoded.
+    """
+    found = gather_inputs(validation, contract, workers, progress)
+    return ValidationImages(
+        photos=found.pixel_values[found.samples],
+        edges=found.pixel_values[found.edges],
         truths=truths_of(validation),
     )

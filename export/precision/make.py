@@ -15,6 +15,7 @@ from export.hostile.child import limits_for, try_in_child
 from export.precision.bench import Bench, rank_of
 from export.precision.blame import Sensitive
 from export.precision.calibration import METHODS, largest_numbers
+from export.precision.emulate import is_emulated
 from export.precision.half import Half
 from export.precision.images import gather_images
 from export.precision.latency import compare_latency
@@ -86,7 +87,7 @@ def make_precisions(
         workers=workers,
         progress=listener,
     )
-    bench = Bench(source, images, model.targets, model.device, max_drop)
+    bench = Bench(source, images, model, max_drop)
     return tuple(_make(bench, precision, listener) for precision in precisions)
 
 
@@ -114,7 +115,9 @@ def _report(
     passed = settled.judgement.passed and trouble is None
     source, images, lowering = bench.source, bench.images, settled.lowering
     latency = (
-        compare_latency(source.content, settled.content, bench.device, images.validation)
+        compare_latency(
+            bench.model, source.content, settled.content, precision, images.validation.photos
+        )
         if trouble is None
         else ()
     )
@@ -137,7 +140,7 @@ def _report(
         calibration_images=len(images.calibration),
         trial_images=len(images.trial),
         device=bench.device.type,
-        emulated=isinstance(lowering, Half) and lowering.emulated,
+        emulated=is_emulated(precision, bench.device),
         latency=latency,
         seconds=round(time.perf_counter() - began, 3),
     )
@@ -194,9 +197,9 @@ def _ways(bench: Bench, precision: Precision) -> dict[str, Callable[[], Lowering
 
 
 def _build_half(bench: Bench) -> Half:
-    seen = torch.cat([bench.images.calibration, bench.images.edges])
+    seen = torch.cat([bench.images.calibration, bench.images.validation.edges])
     largest = largest_numbers(bench.source, seen)
-    return Half(bench.source, largest, emulated=bench.device.type == "cpu")
+    return Half(bench.source, largest, bench.device)
 
 
 def _say(trial: Trial) -> str:

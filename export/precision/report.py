@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from export.metric_text import show_metric
 from zoo.recipes import TargetKind
 from zoo.targets.scoring import Figure
 
@@ -44,8 +45,8 @@ class TargetChange:
     """Largest difference of an output from float32's, in logits or in the value's unit."""
 
     def show(self, figure: float) -> str:
-        """Write a figure of this metric: errors are as large as the user's unit makes them."""
-        return f"{figure:.6g}" if self.metric == "mae" else f"{figure:.4f}"
+        """Write a figure of this metric."""
+        return show_metric(self.metric, figure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +88,16 @@ class Concession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """How long both take for one batch: medians of rounds that took turns."""
+    """How long both take for one batch, in rounds in which they took turns."""
 
     batch_size: int
+    threads: int
+    """CPU threads of each session, within an operator."""
     float32_ms: float
+    """Median over the rounds."""
     variant_ms: float
     ratio: float
-    """Of the variant's over float32's: above 1 it is slower."""
+    """Of the variant's over float32's, median of each round's: above 1 it is slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,8 @@ class PrecisionReport:
     emulated: bool
     """Whether each float16 result was rounded by hand, on a processor that computes in none."""
     latency: tuple[Latency, ...]
-    """By batch size; empty where the file cannot be opened."""
+    """By batch size; without one that either did not run with, and empty where the file cannot be
+    opened."""
     seconds: float
     """Of everything."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
+from export.hostile.examine import DOMAINS
 from export.hostile.walk import is_outside
 from export.precision.report import Precision
-from export.structure import DOMAINS
 from zoo.errors import ExportError
 
 KEY = "zoo.precision"

@@ -48,8 +48,8 @@ def report(**changes) -> PrecisionReport:
             device="cpu",
             emulated=False,
             latency=(
-                Latency(batch_size=1, float32_ms=5.13, variant_ms=4.02, ratio=0.784),
-                Latency(batch_size=8, float32_ms=38.2, variant_ms=30.1, ratio=0.788),
+                Latency(batch_size=1, threads=2, float32_ms=5.13, variant_ms=4.02, ratio=0.784),
+                Latency(batch_size=8, threads=2, float32_ms=38.2, variant_ms=30.1, ratio=0.788),
             ),
             seconds=20.0,
         ),
@@ -91,12 +91,12 @@ def test_a_refused_one_says_why_and_who_is_to_blame(capsys):
 
 
 def test_it_says_plainly_where_fewer_bits_are_slower(capsys):
-    slow = (Latency(batch_size=1, float32_ms=1.0, variant_ms=2.0, ratio=2.0),)
+    slow = (Latency(batch_size=1, threads=2, float32_ms=1.0, variant_ms=2.0, ratio=2.0),)
     assert report(latency=slow).slower
     assert printed(capsys, report(latency=slow))[-1] == (
         "int8 Slower than float32 here: 2.00 times its time."
     )
-    mixed = (*slow, Latency(batch_size=8, float32_ms=2.0, variant_ms=1.0, ratio=0.5))
+    mixed = (*slow, Latency(batch_size=8, threads=2, float32_ms=2.0, variant_ms=1.0, ratio=0.5))
     assert not report(latency=mixed).slower
 
 

@@ -9,7 +9,7 @@ from cli.verdict import print_report
 from export.attempts import Attempt
 from export.levels import MetricLevel, PlacementLevel, TargetScore, figures_of
 from export.locate import GrowthRow, Location
-from export.number_level import BatchEffect, ParityLevel, TargetNumbers
+from export.number_level import BatchEffect, EdgeNumbers, ParityLevel, TargetNumbers
 from export.parity import Difference
 from export.placement import NodePlacement
 from export.tf32 import Tf32Effect
@@ -91,6 +91,17 @@ def parity(**changes) -> TargetNumbers:
             batch_effect=BatchEffect(
                 max_abs_error=1e-7, bound=1e-5, dependent=(), worst=worst, batch_size=7
             ),
+            edges=EdgeNumbers(
+                verdict="pass",
+                noise_floor=1e-4,
+                bound=2e-3,
+                spread=70.0,
+                max_abs_error=3e-4,
+                max_abs_error_float64=2e-4,
+                error_ratio=2.0,
+                worst=replace(worst, sample="(checkerboard)"),
+                worst_batch_size=33,
+            ),
             worst=worst,
             worst_batch_size=7,
         ),
@@ -138,6 +149,7 @@ def test_an_only_target_has_one_line_a_level(tmp_path, capsys):
     lines = [" ".join(line.split()) for line in out.splitlines()]
     errors = "PyTorch 1.0e-06 (the noise floor), ONNX Runtime 2.0e-06, ratio 2.00"
     assert f"error from float64 {errors}" in lines
+    assert "edge inputs PASS max error 3.0e-04, allowed 2.0e-03, for (checkerboard)" in lines
     assert "decided alike 100.0% of 49 sure images, 1 ties" in lines
     assert "moved by a batch 1.0e-07, allowed 1.0e-05" in lines
     assert "top-1 0.9800, PyTorch 0.9800, 50 images, 0 ties" in out

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,10 +7,11 @@ import torch
 from export.batches import measure_batch_effect
 from export.parity import Tolerance
 from export.programs import Candidate
+from export.tolerances import BlockTolerance
 from tests.export.small_models import KIND, POSE
 
 NAMES = ["a", "b", "c"]
-TIGHT = Tolerance(noise_floor=1e-7, bound=1e-3, spread=1.0)
+TIGHT = BlockTolerance(real=Tolerance(noise_floor=1e-7, bound=1e-3, spread=1.0), edges=())
 ALONE = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
 
 
@@ -62,7 +64,20 @@ def test_each_value_has_its_own_bound():
     together = ALONE[:, :2].clone()
     together[0, 0] += 0.25
     together[1, 1] += 100
-    loose = Tolerance(noise_floor=1.0, bound=1e3, spread=1e6)
+    loose = BlockTolerance(real=Tolerance(noise_floor=1.0, bound=1e3, spread=1e6), edges=())
     found = effect(together, target=POSE, tolerances=(TIGHT, loose))
     assert found.dependent == ("a",)
-    assert (found.bound, found.worst.output) == (TIGHT.bound, "x")
+    assert (found.bound, found.worst.output) == (TIGHT.real.bound, "x")
+
+
+def test_each_edge_input_has_its_own_bound():
+    """c is a wild edge input, which moves furthest and within its bound."""
+    loose = Tolerance(noise_floor=1e-3, bound=1.0, spread=300.0)
+    together = ALONE.clone()
+    together[2, 0] += 0.5
+    calm = effect(together, tolerances=(replace(TIGHT, edges=(loose,)),))
+    assert (calm.dependent, calm.max_abs_error, calm.bound) == ((), 0.5, 1.0)
+    together[1, 1] += 0.25
+    found = effect(together, tolerances=(replace(TIGHT, edges=(loose,)),))
+    assert (found.dependent, found.max_abs_error) == (("b",), 0.25)
+    assert (found.worst.sample, found.bound) == ("b", TIGHT.real.bound)

@@ -6,10 +6,11 @@ from dataclasses import replace
 import onnx
 import pytest
 import torch
+from filelock import FileLock
 
-from export import convert
+from export import convert, fewer_bits
 from export.convert import export_model
-from export.evidence import gather_evidence
+from export.evidence import Evidence, gather_evidence
 from export.files import PRECISION_FILES, RAW_FILE
 from export.golden_file import GOLDEN_FILE, read_golden
 from export.graph import export_graph
@@ -17,6 +18,7 @@ from export.proof import has_proof, verify_model
 from export.replay import replay_model
 from export.session import open_session
 from export.settings import ExportSettings
+from tests.export.small_models import KIND, label_photos, make_model
 from zoo.errors import DamagedFileError, DataError, ExportError, RunError, VerificationError
 from zoo.manifest import check_file
 from zoo.model import load_model
@@ -26,8 +28,8 @@ ONNX = "onnx/model.onnx"
 CPU = torch.device("cpu")
 
 
-def report_of(run):
-    return json.loads((run.model_folder / "onnx/verification.json").read_text())
+def report_of(run, name="verification.json"):
+    return json.loads((run.model_folder / "onnx" / name).read_text())
 
 
 def swap_classes(graph):
@@ -78,7 +80,8 @@ def test_a_failed_export_never_gets_the_models_name(run, model, evidence, monkey
     assert report.verdict == "fail"
     assert not (run.model_folder / ONNX).exists()
     assert (run.model_folder / "onnx/model.failed.onnx").exists()
-    assert report_of(run)["file"] == "model.failed.onnx"
+    assert report_of(run, "verification.failed.json")["file"] == "model.failed.onnx"
+    assert not (run.model_folder / "onnx/verification.json").exists()
     assert not has_proof(run.model_folder)
 
 
@@ -124,11 +127,16 @@ def test_a_raw_graph_that_changed_is_no_longer_proved(run, model, evidence):
     assert not has_proof(run.model_folder, RAW_FILE)
     assert has_proof(run.model_folder)
     report = verify_model(model, run.model_folder, evidence)
-    assert [name for name, level in report.levels.items() if level.verdict == "fail"] == ["L2"]
+    failed = {name: level for name, level in report.levels.items() if level.verdict == "fail"}
+    assert set(failed) == {"L0", "L2"}
+    assert "model_raw.onnx: unchanged since export" in failed["L0"].explain()
 
 
-def test_free_image_sizes_are_proved(run, model, evidence):
-    report = export_model(model, run.model_folder, evidence, ExportSettings(dynamic_size=True))
+def test_free_image_sizes_are_proved(tmp_path):
+    folder = tmp_path / "model"
+    model = make_model(folder, KIND)
+    evidence = Evidence(samples=label_photos(tmp_path / "photos", KIND), recorded=None)
+    report = export_model(model, folder, evidence, ExportSettings(dynamic_size=True))
     assert report.verdict == "pass"
     assert len(report.levels["L1 sizes"].sizes) == 5
 
@@ -147,6 +155,10 @@ def test_weights_beside_the_graph_are_proved_with_it(run, model, evidence, monke
     with (run.model_folder / (ONNX + ".data")).open("r+b") as file:
         file.seek(-4, 2)
         file.write(b"\0\0\0\1")
+    assert not has_proof(run.model_folder)
+    found = verify_model(model, run.model_folder, evidence).levels["L0"]
+    assert "model.onnx.data: unchanged since export" in found.explain()
+    (run.model_folder / (ONNX + ".data")).unlink()
     assert not has_proof(run.model_folder)
 
 
@@ -190,6 +202,10 @@ def test_a_failed_export_leaves_an_earlier_one_alone(run, model, evidence, monke
     monkeypatch.setattr(convert, "export_graph", broken_export)
     export_model(model, run.model_folder, evidence)
     assert (run.model_folder / ONNX).read_bytes() == before
+    assert has_proof(run.model_folder)
+    monkeypatch.undo()
+    export_model(model, run.model_folder, evidence)
+    assert not list((run.model_folder / "onnx").glob("*failed*"))
 
 
 def test_without_verification_there_is_no_proof(run, model, evidence):
@@ -296,7 +312,11 @@ def test_fewer_bits_are_written_within_the_budget_and_judged_again(run, model, e
     content = (run.model_folder / INT8).read_bytes()
     (run.model_folder / INT8).write_bytes(content + b"\0")
     assert not has_proof(run.model_folder, INT8)
-    assert verify_model(model, run.model_folder, evidence).precisions == {}
+    changed = verify_model(model, run.model_folder, evidence)
+    assert "model_int8.onnx: unchanged since export" in changed.levels["L0"].explain()
+    (run.model_folder / INT8).write_bytes(content)
+    assert verify_model(model, run.model_folder, evidence).verdict == "pass"
+    assert has_proof(run.model_folder, INT8)
     export_model(model, run.model_folder, evidence)
     assert not (run.model_folder / INT8).exists()
 
@@ -329,3 +349,34 @@ def test_fewer_bits_need_images_to_calibrate_on(run, model, evidence, missing):
     with pytest.raises(RunError, match="need training images"):
         export_model(model, run.model_folder, given, ExportSettings(precisions=("fp16",)))
     assert not (run.model_folder / ONNX).exists()
+
+
+def test_what_is_proved_stays_so_whatever_becomes_of_it_in_fewer_bits(
+    run, model, evidence, monkeypatch
+):
+    def refuse(*_, **__):
+        raise ExportError("no way to int8")
+
+    monkeypatch.setattr(fewer_bits, "make_precisions", refuse)
+    with pytest.raises(ExportError, match="no way to int8"):
+        export_model(model, run.model_folder, evidence, ExportSettings(precisions=("int8",)))
+    assert has_proof(run.model_folder)
+    assert check_file(run.model_folder, ONNX).exists()
+
+
+def test_two_exports_do_not_write_into_one_folder(run, model, evidence):
+    with (
+        FileLock(run.model_folder / ".export.turn"),
+        pytest.raises(RunError, match="another export writes into"),
+    ):
+        export_model(model, run.model_folder, evidence)
+    assert not (run.model_folder / ONNX).exists()
+
+
+def test_what_a_killed_export_left_is_cleared_away(run, model, evidence):
+    left = run.model_folder / ".onnx.0123.part"
+    left.mkdir()
+    (left / "model.onnx.data").write_bytes(b"x")
+    export_model(model, run.model_folder, None)
+    assert not left.exists()
+    assert not (run.model_folder / ".export.turn").exists()

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from export.golden import write_golden
 from export.golden_file import GOLDEN_FILE, read_golden
 from export.parity import Tolerance
 from export.samples import NUM_PROBED_SAMPLES
+from export.tolerances import BlockTolerance
 from tests.export.small_models import KIND, POSE, TAGS, label_photos
 from zoo.manifest import check_file
 from zoo.model import load_model
@@ -44,8 +46,8 @@ def test_pictures_are_chosen_evenly_over_a_sorted_split(deployed):
 
 def test_each_value_has_its_own_bound_and_logits_share_one(deployed):
     by_name = {t.name: t for t in read_golden(deployed / GOLDEN_FILE).targets}
-    assert len(set(by_name["kind"].bound)) == 1
-    assert len(set(by_name["Pose, in °"].bound)) == 2
+    assert len(set(by_name["kind"].bound.flat)) == 1
+    assert len(set(by_name["Pose, in °"].bound.flat)) == 2
     assert by_name["tags"].thresholds == (0.4, 0.6)
     assert by_name["Pose, in °"].thresholds is None
 
@@ -72,10 +74,15 @@ def test_without_pictures_it_holds_edge_inputs_alone(model, photos, far):
 
 
 def test_bounds_that_a_verification_measured_are_kept(model, photos, far):
-    tolerance = Tolerance(noise_floor=0.0, bound=0.125, spread=9.0)
-    blocks = {KIND.name: [tolerance], TAGS.name: [tolerance], POSE.name: [tolerance] * 2}
+    real = Tolerance(noise_floor=0.0, bound=0.125, spread=9.0)
+    edges = tuple(replace(real, bound=float(at)) for at in range(1, 10))
+    block = BlockTolerance(real=real, edges=edges)
+    blocks = {KIND.name: [block], TAGS.name: [block], POSE.name: [block] * 2}
     golden = read_golden(write_golden(model, far, photos, blocks))
-    assert {float(bound) for target in golden.targets for bound in target.bound} == {0.125}
+    assert {float(bound) for target in golden.targets for bound in target.bound.flat} == {0.125}
+    golden = read_golden(write_golden(model, far, photos, blocks, pictures=False))
+    for target in golden.targets:
+        assert (target.bound == np.arange(1, 10)[:, None]).all()
 
 
 def test_nothing_of_the_machine_is_in_it(deployed, tmp_path):

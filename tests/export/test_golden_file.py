@@ -22,7 +22,7 @@ def target(name: str, width: int, thresholds: tuple[float, ...] | None = None) -
         thresholds=thresholds,
         float32=exact.astype(np.float32),
         float64=exact,
-        bound=np.full(width, 1e-5),
+        bound=np.full((2, width), 1e-5),
     )
 
 

@@ -18,6 +18,7 @@ from export.hostile.child import Limits, limits_for, try_in_child
 from export.hostile.known import is_known, records_folder
 from export.open import open_predictor
 from export.proof import verify_model
+from export.providers import RUNTIME_ERRORS
 from export.session import open_session
 from tests.export.hostile_models import (
     INSIDE,
@@ -27,7 +28,7 @@ from tests.export.hostile_models import (
     weight_beside,
 )
 from tests.export.small_models import KIND, label_photos, make_model
-from zoo.errors import DamagedFileError, UnsafeFileError, VerificationError
+from zoo.errors import DamagedFileError, StorageError, UnsafeFileError, VerificationError
 
 CPU = torch.device("cpu")
 FEW = Limits(memory_bytes=2 << 30, cpu_s=20, wall_s=120)
@@ -81,6 +82,45 @@ def test_one_changed_byte_makes_it_a_stranger(tmp_path, trials):
     other = make_graph(helper.make_node("Relu", ["x"], ["y"], name="other"))
     admit(write(tmp_path / "m.onnx", other))
     assert len(trials) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a path below a device, and who root is")
+@pytest.mark.parametrize("trouble", ["device", "read-only", "no home", "full"])
+def test_a_cache_that_cannot_be_written_costs_a_trial_and_nothing_more(
+    trouble, tmp_path, trials, monkeypatch
+):
+    if trouble == "device":
+        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/x")
+    elif trouble == "read-only":
+        monkeypatch.setattr(Path, "mkdir", _refuse_with(PermissionError(13, "Permission denied")))
+    elif trouble == "no home":
+        monkeypatch.setattr(
+            "platformdirs.user_cache_path", _refuse_with(RuntimeError("no home directory"))
+        )
+    else:
+        monkeypatch.setattr(
+            "export.hostile.known.write_json",
+            _refuse_with(StorageError(tmp_path, OSError(28, "No space left on device"))),
+        )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(PLAIN)
+    remember(PLAIN)
+    trust(path)
+    assert not is_known(PLAIN, tmp_path)
+    assert admit(path) == admit(path) == PLAIN
+    assert trials == [tmp_path, tmp_path]
+
+
+def _refuse_with(error: Exception):
+    def refuse(*_, **__):
+        raise error
+
+    return refuse
+
+
+def test_weights_that_are_missing_when_they_are_recorded_are_no_matter_of_the_cache(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        remember(PLAIN, tmp_path, ("weights.bin",))
 
 
 def test_another_version_of_the_runtime_tries_again(tmp_path, trials, monkeypatch):
@@ -168,7 +208,11 @@ def test_a_model_that_refuses_zeros_is_left_to_the_verification(tmp_path):
         weights=[odd],
     )
     model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-    admit(write(tmp_path / "m.onnx", model))
+    path = write(tmp_path / "m.onnx", model)
+    with pytest.raises(RUNTIME_ERRORS, match="Reshape"):
+        open_session(path.read_bytes(), CPU).session.run(None, {"x": np.zeros((1, 4), "f")})
+    assert admit(path) == path.read_bytes()
+    assert is_known(path.read_bytes(), tmp_path)
 
 
 @linux
@@ -304,7 +348,9 @@ def test_every_way_to_a_session_goes_through_the_door():
     sources = {path.relative_to(package).as_posix(): path.read_text() for path in _python(package)}
     opening = {name for name, text in sources.items() if "InferenceSession(" in text}
     shipped = {"layouts/predict.py"}  # stands alone, beside the model that it came with
-    assert opening - shipped <= {"providers.py", "hostile/trial.py"}
+    assert opening - shipped == {"providers.py", "hostile/trial.py", "benchmark/sessions.py"}
+    # What a benchmark opens is read in one place.
+    assert "admit(check_file(" in sources["benchmark/graphs.py"]
 
 
 def _python(folder: Path) -> list[Path]:

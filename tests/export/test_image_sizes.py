@@ -97,8 +97,12 @@ def test_nan_is_no_agreement(model, session, outputs, monkeypatch):
     assert compare_sizes(model, session, make_images(2), outputs).verdict == "fail"
 
 
-def test_a_convolutional_network_has_a_free_size(model):
+def test_a_convolutional_network_has_a_free_size_since_it_took_every_other(model):
+    seen = []
+    hook = model.network.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[2:]))
     require_free_size(model)
+    hook.remove()
+    assert [tuple(size) for size in seen] == list(other_sizes(model))
 
 
 def test_a_transformer_has_a_fixed_one_although_nobody_said_so(tmp_path):

@@ -3,9 +3,11 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from export.convert import export_model
 from export.evidence import Evidence
@@ -201,7 +203,10 @@ def test_targets_may_be_called_as_the_exporter_calls_layers(photos, tmp_path):
     model = make_model(tmp_path / "model", *targets, head=HeadRecipe(hidden=(8,)))
     samples = replace(photos, truths=dict.fromkeys(names, photos.truths["tags"]))
     report = export_model(model, tmp_path / "model", Evidence(samples=samples, recorded=None))
-    report.raise_if_failed()
+    assert report.verdict == "pass"
+    assert list(report.levels["L1"].targets) == list(names)
+    proto = onnx.load(tmp_path / "model/onnx/model.onnx")
+    assert [output.name for output in proto.graph.output] == list(names)
 
 
 @pytest.mark.parametrize(
@@ -215,4 +220,18 @@ def test_targets_may_be_called_as_the_exporter_calls_layers(photos, tmp_path):
 def test_deep_heads_and_whole_feature_maps_are_proved(backbone, head, photos, tmp_path):
     model = make_model(tmp_path / "model", KIND, AGE, head=head, backbone=backbone, size=32)
     report = export_model(model, tmp_path / "model", Evidence(samples=photos, recorded=None))
-    report.raise_if_failed()
+    assert report.verdict == "pass"
+    assert list(report.levels["L1"].targets) == ["kind", "age"]
+    weights = _weights(model.network.heads)
+    widths = [len(weight) for weight in weights]
+    assert widths == [*head.hidden, KIND.num_outputs, *head.hidden, AGE.num_outputs]
+    proto = onnx.load(tmp_path / "model/onnx/model.onnx")
+    exported = [numpy_helper.to_array(tensor) for tensor in proto.graph.initializer]
+    for weight in weights:
+        assert any(np.array_equal(w, tensor) for tensor in exported for w in (weight, weight.T))
+
+
+def _weights(heads):
+    """Those of all layers of all heads, in their order."""
+    named = [entry for head in heads.values() for entry in head.state_dict().items()]
+    return [value.numpy() for name, value in named if name.endswith("weight")]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from export.levels import MetricLevel, TargetScore, figures_of
-from export.number_level import BatchEffect, ParityLevel, TargetNumbers
+from export.number_level import BatchEffect, EdgeNumbers, ParityLevel, TargetNumbers
 from export.parity import Difference
 
 CALM = BatchEffect(
@@ -12,6 +12,17 @@ CALM = BatchEffect(
     dependent=(),
     worst=Difference(sample="a/2.png", output="dog", reference=3.0, candidate=4.0),
     batch_size=33,
+)
+EDGES = EdgeNumbers(
+    verdict="pass",
+    noise_floor=1e-4,
+    bound=1e-3,
+    spread=70.0,
+    max_abs_error=2e-4,
+    max_abs_error_float64=3e-4,
+    error_ratio=3.0,
+    worst=Difference(sample="(white)", output="dog", reference=70.0, candidate=70.0002),
+    worst_batch_size=2,
 )
 PARITY = TargetNumbers(
     verdict="fail",
@@ -27,6 +38,7 @@ PARITY = TargetNumbers(
     num_sure=2,
     sure_agreement=0.5,
     batch_effect=CALM,
+    edges=EDGES,
     disagreements=("a/1.png",),
     ties=(),
     worst=Difference(sample="a/1.png", output="cat", reference=1.0, candidate=1.5),
@@ -87,6 +99,46 @@ def test_an_answer_that_depends_on_its_neighbours_is_said_to_before_its_distance
         "and 3 alone"
     )
     assert distance == PARITY.explain()
+
+
+WRONG_EDGES = replace(EDGES, verdict="fail", max_abs_error=7.0, worst_batch_size=33)
+
+
+def test_an_edge_input_that_differs_is_told_after_real_images():
+    real, edge = replace(PARITY, edges=WRONG_EDGES).explain().split("; (white)")
+    assert real == PARITY.explain()
+    assert edge.startswith(" in a batch of 33: logit of 'dog' is 70.0002 instead of 70, off by 7.0")
+
+
+def test_where_only_an_edge_input_differs_nothing_is_said_of_real_images():
+    near = replace(PARITY, max_abs_error=1e-6, edges=WRONG_EDGES, disagreements=("(white)",))
+    assert near.explain().startswith("(white) in a batch of 33")
+    assert near.explain().endswith("; another class for (white)")
+
+
+def test_an_edge_input_as_noisy_as_its_answers_is_said_to_be():
+    noisy = replace(WRONG_EDGES, noise_floor=0.5, bound=5.0)
+    text = replace(PARITY, max_abs_error=1e-6, edges=noisy, disagreements=()).explain()
+    assert text == (
+        "PyTorch's own noise for (white), 5.0e-01, asks for a bound of 5.0e+00, which is too "
+        "large beside its answers' range of 7.0e+01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("edges", "name"),
+    [(EDGES, "a/1.png"), (WRONG_EDGES, "a/1.png")]
+    + [(replace(WRONG_EDGES, max_abs_error=error), "(white)") for error in (70, float("nan"))],
+)
+def test_the_worst_input_takes_the_largest_part_of_its_own_bound(edges, name):
+    """Of 50,000 times its bound, 7,000 times, and 70,000 times."""
+    assert parity_level(label=replace(PARITY, edges=edges)).worst_input == name
+
+
+def test_a_target_that_is_wrong_on_edge_inputs_is_the_worse():
+    worse = replace(PARITY, max_abs_error=1e-6, edges=WRONG_EDGES)
+    milder = replace(PARITY, max_abs_error=1e-2)
+    assert max([worse, milder], key=lambda target: target.badness) is worse
 
 
 def test_a_bound_as_large_as_the_answers_is_said_to_prove_nothing():

@@ -7,12 +7,16 @@ import pytest
 
 from export.metadata import (
     KEYS,
+    PRECISION_KEYS,
+    RAW_KEYS,
     describe,
     describe_export,
     has_dynamic_size,
     read_preprocess,
     read_targets,
 )
+from export.precision.source import KEY
+from export.raw import describe_raw
 from tests.export.small_models import AGE, KIND, POSE, TAGS, make_model
 from zoo.errors import ExportError
 from zoo.targets import Calibration
@@ -101,10 +105,23 @@ def test_the_document_and_the_code_name_the_same_keys(facts):
     text = Path(__file__).parents[2].joinpath("docs/files.md").read_text()
     section = text.partition("## ONNX metadata")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("| `zoo.")]
-    documented = [key for line in table for key in re.findall(r"`(zoo\.\w+)`", line.split("|")[1])]
-    assert sorted(documented) == sorted(KEYS)
+    cells = [line.split("|")[1:3] for line in table]
+    documented = {key: file for keys, file in cells for key in re.findall(r"`(zoo\.\w+)`", keys)}
+    for keys, file in (
+        (KEYS, "every file"),
+        (RAW_KEYS, "`model_raw.onnx`"),
+        (PRECISION_KEYS, "`model_fp16.onnx`, `model_int8.onnx`"),
+    ):
+        assert sorted(key for key in documented if documented[key].strip() == file) == sorted(keys)
+    assert set(documented) == {*KEYS, *RAW_KEYS, *PRECISION_KEYS}
+
+
+def test_a_file_says_what_its_kind_of_file_says(facts):
     written = facts(KIND) | describe_export("dynamo", dynamic_size=False)
     assert sorted(written) == sorted(KEYS)
+    raw = describe_raw(written, (KIND,))
+    assert sorted(raw) == sorted((*KEYS, *RAW_KEYS))
+    assert PRECISION_KEYS == (KEY,)
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[7]", "[{}]", '[{"output": "x", "kind": "?"}]'])

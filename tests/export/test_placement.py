@@ -83,15 +83,27 @@ def test_only_what_computes_and_is_elsewhere_is_a_stray(proto):
     assert [str(node) for node in strays] == ["Add (twice)", "Gather (picked)"]
 
 
+@pytest.mark.parametrize("name", ["made up", ""])
 @pytest.mark.parametrize(
     ("operator", "stray"),
-    [("MemcpyToHost", False), ("Gather", False), ("FusedConv", True), ("Add", True)],
+    [("MemcpyToHost", False), ("MemcpyFromHost", False), ("Shape", False), ("Size", False)]
+    + [(operator, True) for operator in ("Gather", "Slice", "Concat", "Cast", "FusedConv", "Add")],
 )
-def test_of_nodes_that_onnx_runtime_made_up_only_those_that_move_data_are_allowed(
-    proto, operator, stray
+def test_of_nodes_that_are_not_the_files_only_those_that_compute_nothing_are_allowed(
+    proto, operator, stray, name
 ):
-    allowed, strays = split_off([placed("made up", operator)], CUDA, proto)
+    """A session does not tell what its Gather reads: sizes, or feature maps."""
+    allowed, strays = split_off([placed(name, operator)], CUDA, proto)
     assert (len(allowed), len(strays)) == (not stray, stray)
+
+
+@pytest.mark.parametrize("operator", ["Gather", "Slice", "Concat", "Cast"])
+def test_a_node_of_the_file_under_another_name_is_a_stray(proto, operator):
+    """As a fusion or an optimizer names it anew; here, `picked` reads a weight."""
+    node = next(node for node in proto.graph.node if node.name == "picked")
+    node.op_type = operator
+    _, strays = split_off([placed("picked/renamed", operator)], CUDA, proto)
+    assert [str(node) for node in strays] == [f"{operator} (picked/renamed)"]
 
 
 def test_a_session_tells_where_each_node_of_the_file_is(proto):

@@ -95,8 +95,9 @@ def test_a_maker_without_a_name_leaves_no_trace(small, monkeypatch, error):
     assert leaks(small) == []
 
 
-def test_labels_may_look_like_anything(small):
-    small.metadata_props.add(key="zoo.labels", value=f'["{PATH}", "{TIME}"]')
+@pytest.mark.parametrize("key", ["zoo.labels", "zoo.targets", "zoo.calibration", "zoo.answers"])
+def test_names_of_targets_and_classes_may_look_like_anything(small, key):
+    small.metadata_props.add(key=key, value=f'["{PATH}", "{TIME}"]')
     assert leaks(small) == []
 
 

@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import onnx
 import pytest
 from onnx import helper
@@ -27,6 +30,19 @@ def failures(proto, expected) -> list[str]:
 
 
 def test_a_raw_graph_is_in_order(raw, expected):
+    assert failures(raw, expected) == []
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("name", ["see /a/b", "setup.py", "2024-05-01 10:30", r"C:\me"])
+def test_targets_classes_and_columns_may_be_called_like_paths_and_times(name, alone, tmp_path):
+    """Outputs bear identifiers, and the metadata the user's own words."""
+    targets = [replace(KIND, name=name, classes=(name, f"{name} 2", "c"))]
+    if not alone:
+        targets += [replace(TAGS, name=f"{name} 3"), replace(AGE, name="x.py", columns=(name,))]
+    expected = describe_raw(describe(make_model(tmp_path / "m", *targets), tmp_path / "m"), targets)
+    raw = embed_preprocessing(average_colours(*targets), CONTRACT, targets, expected)
+    assert name in json.loads(expected["zoo.answers"])
     assert failures(raw, expected) == []
 
 

@@ -94,7 +94,7 @@ def test_a_class_that_turns_within_the_bound_is_told_but_passes(far):
     """What is permitted is permitted; how many decisions it turned is said."""
     golden = read_golden(far / GOLDEN_FILE)
     first = golden.targets[0]
-    wide = replace(first, float32=-first.float32, bound=np.full(3, 1e3))
+    wide = replace(first, float32=-first.float32, bound=np.full(first.float32.shape, 1e3))
     golden = replace(golden, targets=(wide, *golden.targets[1:]))
     (far / GOLDEN_FILE).write_bytes(to_bytes(golden))
     update_manifest(far, [GOLDEN])

@@ -8,6 +8,7 @@ from export.parity import Tolerance
 from export.programs import Candidate, Reference
 from export.same_scores import compare_scores
 from export.samples import Inputs
+from export.tolerances import BlockTolerance
 from tests.export.small_models import AGE, KIND, POSE, TAGS
 from zoo.data.dataset import make_samples
 
@@ -18,7 +19,13 @@ NUM = 40
 def tolerances(target):
     blocks = target.num_outputs if target.kind == "value" else 1
     scale = target.std if target.kind == "value" else (1.0,)
-    return [Tolerance(noise_floor=0.0, bound=BOUND * scale[at], spread=1.0) for at in range(blocks)]
+    return [
+        BlockTolerance(
+            real=Tolerance(noise_floor=0.0, bound=BOUND * scale[at], spread=1.0),
+            edges=(Tolerance(noise_floor=1.0, bound=1e3, spread=1e6),),
+        )
+        for at in range(blocks)
+    ]
 
 
 def make_up(target, seed=0, known=0.8):

@@ -18,6 +18,18 @@ def test_targets_and_preprocessing_come_from_the_file(graph, model):
     assert opened.providers_used == ("CPUExecutionProvider",)
 
 
+def test_what_the_file_says_is_read_once_however_often_it_answers(graph, monkeypatch):
+    """Reading takes longer than a small network."""
+    reads = []
+    read = session.read_targets
+    monkeypatch.setattr(session, "read_targets", lambda text: reads.append(text) or read(text))
+    opened = open_session(graph, CPU)
+    for _ in range(3):
+        opened.outputs(torch.zeros(1, 3, 64, 64))
+        assert opened.targets
+    assert len(reads) == 1
+
+
 def test_outputs_are_the_networks(graph, model):
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     found = open_session(graph, CPU).outputs(images)

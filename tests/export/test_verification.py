@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
+from export.finding import Finding
 from export.levels import (
     MetricLevel,
     PlacementLevel,
@@ -15,7 +16,6 @@ from export.levels import (
 )
 from export.locate import GrowthRow, Location
 from export.placement import NodePlacement
-from export.structure import Finding
 from export.tf32 import Tf32Effect
 from export.verification import Verification
 from zoo.errors import VerificationError
@@ -27,6 +27,7 @@ def verification(**levels) -> Verification:
         verdict=verdict_of(not failed),
         file="m.onnx",
         sha256="0" * 64,
+        others={},
         levels=levels,
         device="cuda",
         device_name="a GPU",

@@ -44,6 +44,7 @@ def test_a_broken_export_exits_three_and_says_why(zoo, own, monkeypatch):
     assert "L1 " in outcome.err
     assert "off by" in outcome.err
     assert (own.model_folder / "onnx" / "model.onnx").read_bytes() == before
+    assert "onnx/verification.failed.json" in outcome.out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

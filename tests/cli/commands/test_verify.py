@@ -87,3 +87,21 @@ def test_a_file_from_elsewhere_needs_no_trial_if_somebody_vouches_for_it(zoo, ow
     monkeypatch.setattr("export.hostile.known.records_folder", lambda: own.path / "records")
     monkeypatch.setattr("export.hostile.door.try_in_child", None)
     assert zoo("verify", own.path, "--trust", "--samples", 4).code == 0
+
+
+@pytest.mark.parametrize("name", ["model_int8.onnx", "nothing.onnx"])
+def test_no_file_is_judged_in_anothers_name(zoo, own, name):
+    folder = own.model_folder / "onnx"
+    (folder / "model_int8.onnx").write_bytes((folder / "model.onnx").read_bytes()[:999])
+    outcome = zoo("verify", folder / name)
+    assert outcome.code == 1
+    assert name in outcome.err
+
+
+def test_a_graph_that_nobody_exported_is_told_of(zoo, own):
+    (own.model_folder / "onnx/model_int8.onnx").write_bytes(b"x")
+    outcome = zoo("verify", own.path, "--samples", 4)
+    assert outcome.code == 3
+    assert "model_int8.onnx: unchanged since export: not recorded in manifest.json" in " ".join(
+        outcome.err.split()
+    )

@@ -21,7 +21,7 @@ def put_weights_beside(folder) -> None:
 
 
 def test_a_proved_model_is_opened(deployed):
-    assert open_proved(deployed, unproved=False).graph.node
+    assert open_proved(deployed, unproved=False).proto.graph.node
 
 
 def test_an_unproved_one_is_refused_unless_it_is_wanted(far):
@@ -29,7 +29,7 @@ def test_an_unproved_one_is_refused_unless_it_is_wanted(far):
     with pytest.raises(VerificationError, match="no passing verification") as caught:
         open_proved(far, unproved=False)
     assert "zoo verify" in caught.value.hint
-    assert open_proved(far, unproved=True).graph.node
+    assert open_proved(far, unproved=True).proto.graph.node
 
 
 def test_a_failed_one_is_refused(far):
@@ -56,7 +56,7 @@ def test_one_that_was_never_exported(far):
 
 def test_weights_beside_the_graph_come_along(far, tmp_path):
     put_weights_beside(far)
-    copy_graph(open_proved(far, unproved=True), far, tmp_path / "copy")
+    copy_graph(open_proved(far, unproved=True), tmp_path / "copy")
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {
         "model.onnx",
         "model.onnx.data",
@@ -66,12 +66,41 @@ def test_weights_beside_the_graph_come_along(far, tmp_path):
 
 def test_weights_beside_the_graph_that_have_changed_are_refused(far, tmp_path):
     put_weights_beside(far)
-    proto = open_proved(far, unproved=True)
+    found = open_proved(far, unproved=True)
     content = bytearray((far / WEIGHTS).read_bytes())
     content[0] ^= 1
     (far / WEIGHTS).write_bytes(content)
     with pytest.raises(DamagedFileError, match=r"model\.onnx\.data is damaged"):
-        copy_graph(proto, far, tmp_path / "copy")
+        copy_graph(found, tmp_path / "copy")
+
+
+def test_what_is_written_is_what_was_admitted(far, tmp_path):
+    """Whoever exchanges the file after it was checked exchanges nothing."""
+    proved = (far / MODEL).read_bytes()
+    found = open_proved(far, unproved=False)
+    (far / MODEL).write_bytes(b"evil")
+    copy_graph(found, tmp_path / "copy")
+    assert (tmp_path / "copy/model.onnx").read_bytes() == proved
+
+
+def test_a_graph_that_is_exchanged_between_two_looks_is_refused(far, monkeypatch):
+    other = (far / MODEL).read_bytes() + b"\x00"
+    monkeypatch.setattr("export.layouts.folder.admit", lambda _: other)
+    with pytest.raises(DamagedFileError, match="changed while it was read"):
+        open_proved(far, unproved=False)
+
+
+def test_weights_that_are_exchanged_while_they_are_copied_are_refused(far, tmp_path, monkeypatch):
+    put_weights_beside(far)
+    found = open_proved(far, unproved=True)
+
+    def exchange(_, target):
+        target.write_bytes(b"evil")
+        return target
+
+    monkeypatch.setattr("export.layouts.folder.shutil.copyfile", exchange)
+    with pytest.raises(DamagedFileError, match="changed while it was read"):
+        copy_graph(found, tmp_path / "copy")
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):

@@ -1,13 +1,16 @@
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 from export.precision.emulate import emulate_half
 from export.precision.half import LARGEST, Half
 from export.precision.source import read_source
 from tests.export.precision.graphs import WIDTH, chain, make_graph, run
+from zoo.errors import ExportError
 
+CPU = torch.device("cpu")
 ALL = ("first", "relu", "second", "tanh", "last")
 HALF = 2e-3
 """Four roundings to a relative 5e-4, at answers of about one."""
@@ -15,7 +18,7 @@ HALF = 2e-3
 
 def to_half(proto, largest=None, keep=()):
     source = read_source(proto.SerializeToString())
-    return Half(source, largest or {}, emulated=True).lower(keep)
+    return Half(source, largest or {}, CPU).lower(keep)
 
 
 def kinds(content):
@@ -43,10 +46,35 @@ def test_a_cpu_hides_the_overflow_that_the_emulation_shows():
     assert not np.isfinite(run(emulate_half(overflowing))).all()
 
 
+def test_nodes_without_names_are_rounded_too():
+    """Whoever changed a file need not have named its nodes."""
+    proto = onnx.load_from_string(to_half(chain(largest=1e5)))
+    for node in proto.graph.node:
+        node.name = ""
+    assert not np.isfinite(run(emulate_half(proto.SerializeToString()))).all()
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "b"])
+def test_a_file_whose_types_cannot_be_told_is_an_error(wrong):
+    """A tensor that is not known to be float16 would not be rounded."""
+    proto = onnx.load_from_string(to_half(chain()))
+    proto.graph.node[1].input[0] = wrong
+    with pytest.raises(ExportError, match="unknown what a float16 file computes in"):
+        emulate_half(proto.SerializeToString())
+
+
+def test_a_tensor_of_which_nothing_is_known_is_an_error():
+    proto = onnx.load_from_string(to_half(chain()))
+    proto.opset_import.append(helper.make_opsetid("somebodys", 1))
+    proto.graph.node[2].domain = "somebodys"
+    with pytest.raises(ExportError, match="nothing tells of 'rectified'"):
+        emulate_half(proto.SerializeToString())
+
+
 def test_what_is_too_large_stays_in_float32_with_all_that_touches_it():
     proto, largest = chain(largest=1e5), {"large": 1e5, "rectified": 1e5}
     source = read_source(proto.SerializeToString())
-    half = Half(source, largest, emulated=True)
+    half = Half(source, largest, CPU)
     assert half.spared == {"first", "relu", "second"}
     assert half.nodes == ("tanh",)
     content = half.lower(())
@@ -57,8 +85,8 @@ def test_what_is_too_large_stays_in_float32_with_all_that_touches_it():
 def test_a_magnitude_that_is_no_number_is_too_large():
     source = read_source(chain().SerializeToString())
     for largest in (LARGEST * 1.01, float("inf"), float("nan")):
-        assert "relu" in Half(source, {"rectified": largest}, emulated=True).spared
-    assert not Half(source, {"rectified": LARGEST}, emulated=True).spared
+        assert "relu" in Half(source, {"rectified": largest}, CPU).spared
+    assert not Half(source, {"rectified": LARGEST}, CPU).spared
 
 
 @pytest.mark.parametrize(
@@ -106,7 +134,7 @@ def test_sums_of_exponentials_stay_in_float32(operator):
         helper.make_node("Neg", ["high"], ["logits"], name="last"),
     ]
     source = read_source(make_graph(nodes, {}).SerializeToString())
-    assert Half(source, {}, emulated=True).nodes == ("low", "high")
+    assert Half(source, {}, CPU).nodes == ("low", "high")
 
 
 def test_no_product_with_weights_reads_a_float16_transposition():

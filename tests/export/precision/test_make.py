@@ -6,11 +6,11 @@ import onnx
 import pytest
 from pydantic import TypeAdapter
 
+from export.hostile.examine import DOMAINS
 from export.metadata import KEYS, read_targets
 from export.precision import PrecisionReport, make_precisions
 from export.precision.answers import answer
 from export.privacy import find_leaks
-from export.structure import DOMAINS
 from tests.export.precision.sensitive import inflate
 from tests.export.small_models import KIND, POSE, TAGS, label_photos, make_model
 from zoo.data.dataset import Samples
