@@ -1,15 +1,25 @@
 from enum import Enum
+from pkgutil import iter_modules
 from typing import get_args, get_type_hints
 
 import pytest
 import typer
 
 from cli import choices
+from export import layouts
+from export.attempts import Choice
+from export.precision import PRECISIONS
+from export.settings import GoldenInputs
 from zoo.hardware import Precision
 from zoo.recipes import DescendPhase, Recipe
 
+LAYOUTS = {found.name for found in iter_modules(layouts.__path__)} - {"folder", "predict"}
 KNOWN = {
     choices.BatchNormChoice: get_args(get_type_hints(DescendPhase)["batch_norm"]),
+    choices.BitsChoice: PRECISIONS,
+    choices.ExporterChoice: get_args(Choice),
+    choices.GoldenChoice: get_args(GoldenInputs),
+    choices.LayoutChoice: LAYOUTS,
     choices.ClassWeightsChoice: get_args(get_type_hints(Recipe)["class_weights"]),
     choices.PrecisionChoice: ("auto", *get_args(Precision)),
     choices.SamplingChoice: get_args(get_type_hints(Recipe)["sampling"]),

@@ -12,6 +12,7 @@ from export.golden_file import GOLDEN_FILE, read_golden, to_bytes
 from export.replay import find_model_folder, replay_model
 from zoo.errors import DamagedFileError, DeviceError, RunError, VerificationError
 from zoo.manifest import update_manifest
+from zoo.storage import sha256_of
 
 MODEL, REPORT, GOLDEN = "onnx/model.onnx", "onnx/verification.json", "golden.safetensors"
 
@@ -22,7 +23,9 @@ def change_weights(folder, shape_of, change) -> None:
     tensor = next(t for t in proto.graph.initializer if len(t.dims) == shape_of)
     tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), tensor.name))
     onnx.save(proto, folder / MODEL)
-    (folder / REPORT).unlink()
+    report = json.loads((folder / REPORT).read_text())
+    report["sha256"] = sha256_of(folder / MODEL)
+    (folder / REPORT).write_text(json.dumps(report))
     update_manifest(folder, [MODEL, REPORT])
 
 
@@ -45,6 +48,11 @@ def test_a_changed_weight_fails_by_its_numbers_alone(far):
     assert (found.verdict, found.changes) == ("fail", ())
     with pytest.raises(VerificationError, match="is off by .* allowed"):
         found.raise_if_failed()
+
+
+def test_without_a_report_nothing_proves_the_file(far):
+    (far / REPORT).unlink()
+    assert replay_model(far).changes == ("there is no onnx/verification.json: nothing proves it",)
 
 
 def test_an_answer_that_is_no_number_fails(far):

@@ -141,7 +141,12 @@ def test_what_is_not_there_is_not_found(name):
 
 def test_an_onnx_file_belongs_to_the_model_folder_around_it(finished, tmp_path):
     shutil.copytree(finished.model_folder, tmp_path / "m")
-    found = locate_model(tmp_path / "m" / "onnx" / "model.onnx")
+    path = tmp_path / "m" / "onnx" / "model.onnx"
+    with pytest.raises(RunError, match="does not exist"):
+        locate_model(path)
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    found = locate_model(path)
     assert found.folder == tmp_path / "m"
     assert found.run is None
 
