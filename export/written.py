@@ -50,9 +50,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         remove_unfinished(folder)
         yield
     finally:
+        # The lock's file is not removed here: whoever took the turn since would lose it.
         turn.release()
-        turn_file = folder / _TURN
-        turn_file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -379,4 +379,15 @@ def test_what_a_killed_export_left_is_cleared_away(run, model, evidence):
     (left / "model.onnx.data").write_bytes(b"x")
     export_model(model, run.model_folder, None)
     assert not left.exists()
-    assert not (run.model_folder / ".export.turn").exists()
+
+
+def test_the_turn_of_whoever_waits_outlives_the_export_before(run, model):
+    """A lock's file that is removed and made again is another lock, which two would hold."""
+    turn = run.model_folder / ".export.turn"
+    turn.touch()
+    before = turn.stat().st_ino
+    export_model(model, run.model_folder, None)
+    assert turn.stat().st_ino == before
+    with FileLock(turn, timeout=0):
+        pass
+    assert turn.name not in (run.model_folder / "manifest.json").read_text()
