@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,15 @@ Mapped = mmap.mmap | bytes
 """The pixels of a store; none yet cannot be mapped."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundStore:
+    """What a run found of a store when it opened it."""
+
+    id: str
+    num_records: int
+    """Those that may have been through a power cut; what came later was written meanwhile."""
+
+
 class Reader:
     """A store as it was when it was opened, or looked at again."""
 
@@ -27,7 +37,8 @@ class Reader:
         self.records = records
         self._pixels = pixels
         self._mapped = 0
-        self._sound = np.zeros(len(records), dtype=bool)
+        self._unproved = np.ones(len(records), dtype=bool)
+        """Of the records that the run found, those whose checksum was not compared yet."""
 
     @staticmethod
     def open(store: Store, identity: Identity) -> Reader | None:
@@ -37,6 +48,16 @@ class Reader:
             return None
         content = _read(store, meta.id)
         return None if content is None else Reader(store, meta.id, *content)
+
+    @property
+    def found(self) -> FoundStore:
+        """What to tell another process of this run; see `trust`."""
+        return FoundStore(self.id, len(self._unproved))
+
+    def trust(self, found: FoundStore) -> None:
+        """Compare no checksum of what was added since this process's run opened the store."""
+        if found.id == self.id:
+            self._unproved = self._unproved[: found.num_records]
 
     @staticmethod
     def of_nothing(store: Store) -> Reader:
@@ -53,8 +74,6 @@ class Reader:
         content = _read(self.store, self.id, unless=before)
         if content is not None:
             self.records, self._pixels = content
-            added = len(self.records) - before
-            self._sound = np.append(self._sound, np.zeros(added, dtype=bool))
         return range(before, len(self.records))
 
     def find(self, signatures: Signatures) -> NDArray[np.int64]:
@@ -78,18 +97,18 @@ class Reader:
     def get(self, row: int) -> NDArray[np.uint8] | None:
         """View an image's pixels [height, width, 3], or nothing where they are damaged.
 
-        The checksum is compared when this process first reads an image; it takes a quarter of
-        the time that augmenting one does.
+        The checksum is compared when this process first reads an image that was there before
+        its run; it takes a quarter of the time that augmenting one does.
         """
         record = self.records[row]
         height, width = int(record["height"]), int(record["width"])
         offset, size = int(record["offset"]), 3 * height * width
         self._announce(offset, size)
         pixels = np.frombuffer(self._pixels, np.uint8, size, offset)
-        if not self._sound[row]:
+        if row < len(self._unproved) and self._unproved[row]:
             if checksum(record, pixels) != record["crc"]:
                 return None
-            self._sound[row] = True
+            self._unproved[row] = False
         self._hand_back(size)
         return pixels.reshape(height, width, 3)
 

@@ -14,7 +14,7 @@ from zoo.data.pixels.holding import hold
 from zoo.data.pixels.keep import PART_OF_DISK, WAYS_OUT, CacheSettings, in_words, room_left
 from zoo.data.pixels.live import Found, LiveImages, Pixels
 from zoo.data.pixels.lookup import Lookup
-from zoo.data.pixels.reader import Reader
+from zoo.data.pixels.reader import FoundStore, Reader
 from zoo.data.pixels.signatures import Signatures
 from zoo.data.pixels.store import Store
 from zoo.data.pixels.writer import Writer, take_turn, take_turn_if_free
@@ -52,8 +52,9 @@ class StoredPixels:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the place of the store, not what is in it."""
-        store, signatures = self._lookup.reader.store, self._lookup.signatures
-        return _reopen, (self.live, store, signatures, self._cache, self.trouble)
+        reader, signatures = self._lookup.reader, self._lookup.signatures
+        sent = (self.live, reader.store, reader.found, signatures, self._cache, self.trouble)
+        return _reopen, sent
 
     @property
     def num_stored(self) -> int:
@@ -79,7 +80,8 @@ class StoredPixels:
     def read_many(self, indices: Sequence[int], *, threads: int = 1) -> Found:
         """View some images in the store; decode the others and keep them.
 
-        The checksum of an image is compared the first time that it is viewed.
+        The checksum of an image that was there before this run is compared the first time that
+        it is viewed.
         """
         lacking = self.find_lacking(indices)
         pixels: dict[int, Pixels] = {}
@@ -189,6 +191,7 @@ class StoredPixels:
 def _reopen(
     live: LiveImages,
     store: Store,
+    found: FoundStore,
     signatures: Signatures,
     cache: CacheSettings,
     trouble: str,
@@ -196,5 +199,6 @@ def _reopen(
     """Open the store in another process; if it is gone by then, it is begun again."""
     held = hold(store)
     reader = Reader.open(store, live.identity) or Reader.of_nothing(store)
+    reader.trust(found)
     lookup = Lookup(live, reader, signatures, held)
     return StoredPixels(live, lookup, cache=cache, trouble=trouble)

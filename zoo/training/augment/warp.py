@@ -74,7 +74,17 @@ def warp(
     if inside is not None:
         paint = colour.view(1, 3, 1, 1)
         seen = torch.lerp(paint, seen, inside[:, None])
-    return seen if looks == (1, 1) else F.avg_pool2d(seen, looks)
+    return seen if looks == (1, 1) else _average(seen, looks)
+
+
+def _average(seen: Tensor, looks: Looks) -> Tensor:
+    """Average each output pixel's looks: on the CPU, three times as fast as `avg_pool2d`."""
+    down, across = looks
+    total = torch.zeros_like(seen[..., ::down, ::across])
+    for row in range(down):
+        for column in range(across):
+            total += seen[..., row::down, column::across]
+    return total.mul_(1 / (down * across))
 
 
 def _places(matrices: Tensor, looks: Looks, size: int) -> tuple[Tensor, Tensor]:

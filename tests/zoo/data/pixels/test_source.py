@@ -5,9 +5,11 @@ import pytest
 from torch.utils.data import DataLoader
 
 from tests.zoo.data.pixels.conftest import picture, read_all
+from zoo.data.pixels import reader
 from zoo.data.pixels.live import LivePixels
 from zoo.data.pixels.open import open_pixels
 from zoo.data.pixels.source import StoredPixels
+from zoo.data.pixels.store import checksum
 from zoo.inputs.image import UnreadableImageError
 
 SIDE = 32
@@ -94,7 +96,8 @@ def test_a_store_that_took_the_place_of_another_is_not_mistaken_for_it(stored, r
 def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
     images = len(stored._lookup.reader.records)
     damage(stored)
-    assert_same(stored, stored.live)
+    later = open_pixels(files, SIDE, root=root, cache=cache)
+    assert_same(later, later.live)
     # One record revokes, one is of the pixels that were decoded.
     assert len(stored._lookup.reader.store.read_records()) == images + 2
     again = open_pixels(files, SIDE, root=root, cache=cache)
@@ -102,8 +105,21 @@ def test_a_damaged_image_is_decoded_and_stored_anew(stored, files, root, cache):
     assert_same(again, stored.live)
 
 
+def test_a_run_compares_checksums_only_of_what_it_found(stored, files, root, cache, monkeypatch):
+    compared = []
+    monkeypatch.setattr(reader, "checksum", lambda *got: compared.append(got) or checksum(*got))
+    for process in (stored, pickle.loads(pickle.dumps(stored))):
+        assert_same(process, stored.live)
+    assert not compared
+    later = open_pixels(files, SIDE, root=root, cache=cache)
+    for process in (later, later, pickle.loads(pickle.dumps(later))):
+        assert_same(process, stored.live)
+    # Once in each of the two processes; what one has compared the other does not know.
+    assert len(compared) == 2 * len(files)
+
+
 def test_damage_in_a_store_that_was_replaced_does_not_touch_the_new_one(stored, files, root, cache):
-    old = pickle.loads(pickle.dumps(stored))
+    old = open_pixels(files, SIDE, root=root, cache=cache)
     damage(stored)
     stored._lookup.reader.store.remove()
     new = read_all(open_pixels(files, SIDE, root=root, cache=cache))
