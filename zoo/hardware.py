@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+import pyarrow as pa
 import torch
 
 from zoo.errors import DeviceError
@@ -103,6 +104,13 @@ def resolve_workers(wanted: int | None, device: torch.device, *, neighbours: int
 def share_cores(neighbours: int = 1) -> int:
     """Count the cores for each of some processes that share this machine, at least one."""
     return max(1, (os.cpu_count() or 1) // neighbours)
+
+
+def hand_back_freed_memory() -> None:
+    """Give the kernel what Arrow, and glibc where it is, kept of memory that was freed."""
+    pa.default_memory_pool().release_unused()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory() -> None:

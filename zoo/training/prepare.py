@@ -19,7 +19,7 @@ from zoo.data.limit import limit_train
 from zoo.data.open import open_dataset
 from zoo.data.tables.read import is_table
 from zoo.errors import BrokenRegistryError
-from zoo.hardware import resolve_precision, resolve_workers
+from zoo.hardware import hand_back_freed_memory, resolve_precision, resolve_workers
 from zoo.progress import Progress
 from zoo.registry import FoundBackbone, Lock, Registry, license_note
 from zoo.registry.files import BUILT_IN
@@ -74,6 +74,8 @@ def prepare(
     findings = require_no_leaks(dataset, allow_leaks=settings.data.allow_leaks, progress=progress)
     dataset = replace(dataset, notes=(*dataset.notes, *findings))
     dataset = limit_train(dataset, settings.limit_train, recipe.seed)
+    # Reading a table takes twice what is kept of it.
+    hand_back_freed_memory()
     plan = Plan(
         backbone=backbone,
         recipe=recipe,

@@ -15,6 +15,9 @@ from zoo.data.pixels.store import RECORD, Identity, Records, Store, checksum, fi
 _KEEP_MAPPED = 1 << 28
 """Bytes read after which the mapped pages are handed back; the system still caches them."""
 
+_BLOCK = 1 << 16
+"""Files looked up at once; a million at once would take more memory than their names."""
+
 Mapped = mmap.mmap | bytes
 """The pixels of a store; none yet cannot be mapped."""
 
@@ -78,13 +81,17 @@ class Reader:
 
     def find(self, signatures: Signatures) -> NDArray[np.int64]:
         """Look up the row of each file as it is now; -1 where the store lacks it."""
+        found = np.full(len(signatures), -1)
         live = find_live(self.records)
         if not len(live):
-            return np.full(len(signatures), -1)
+            return found
         keys = self.records["key"][live]
-        at = np.searchsorted(keys, signatures["key"]).clip(max=len(live) - 1)
-        rows: NDArray[np.int64] = live[at]
-        return np.where(self.holds(rows, signatures), rows, -1)
+        for begin in range(0, len(signatures), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            wanted = signatures[block]
+            rows = live[np.searchsorted(keys, wanted["key"]).clip(max=len(live) - 1)]
+            found[block] = np.where(self.holds(rows, wanted), rows, -1)
+        return found
 
     def holds(self, rows: NDArray[np.int64], signatures: Signatures) -> NDArray[np.bool_]:
         """Tell of each row whether it is of a file as it is now, and has its pixels."""

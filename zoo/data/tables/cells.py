@@ -78,8 +78,8 @@ def distinct_cells(column: pa.ChunkedArray) -> Cells:
         return _distinct_nested(column)
     # Chunk by chunk arrow would merge a dictionary for each.
     encoded = column.combine_chunks().dictionary_encode()
-    index = pa.compute.add(encoded.indices, 1).fill_null(0).to_numpy(zero_copy_only=False)
-    return Cells(encoded.dictionary, index.astype(np.int32))
+    index = encoded.indices.fill_null(-1).to_numpy() + np.int32(1)
+    return Cells(encoded.dictionary, index)
 
 
 def _starts(cells: pa.Array) -> range:
