@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.hub_server import HubServer
+from tests.hub.client import point_client_at
+from tests.hub.server import HubServer
 from tests.web_server import WebServer
 from zoo.backbones.network import build_network
 from zoo.model import ModelConfig, save_model, widths_of
@@ -61,6 +61,13 @@ def make_photos(root: Path, count: int = 8, classes: tuple[str, ...] = CLASSES) 
         for number in range(count):
             draw(kind, number).save(root / kind / f"{number:02d}.png")
     return root
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the Hub's client upload files by a name that its own HTTP library gave up."""
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -205,28 +212,8 @@ def hub(
     """A Hub on loopback and an empty cache, for the official client here and in children."""
     from huggingface_hub import close_session
 
-    home = tmp_path_factory.mktemp("hf")
     with HubServer() as server:
-        for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HF_ENDPOINT", server.address)
-        monkeypatch.setenv("HF_HOME", str(home))
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        # The client reads its environment when it is imported, and its constants when called.
-        template = f"{server.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        for name, value in {
-            "ENDPOINT": server.address,
-            "HUGGINGFACE_CO_URL_TEMPLATE": template,
-            "HF_HUB_CACHE": str(home / "hub"),
-            "HF_TOKEN_PATH": str(home / "token"),
-            "HF_HUB_DISABLE_XET": True,
-            "HF_HUB_OFFLINE": False,
-        }.items():
-            monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-        # It waits for seconds before it tries again.
-        patient = SimpleNamespace(sleep=lambda _: None)
-        monkeypatch.setattr("huggingface_hub.utils._http.time", patient)
-        monkeypatch.setattr("huggingface_hub.file_download.time", patient)
+        server.waits = point_client_at(server, tmp_path_factory.mktemp("hf"), monkeypatch)
         close_session()
         yield server
     close_session()

@@ -74,7 +74,7 @@ def test_json_has_every_fact_of_the_file(zoo, registry, hub, by_hub):
         "backbone": "mine",
         "bytes": len(CONTENT),
         "sha256": DIGEST,
-        "revision": hub.repositories["org/model"].refs["main"],
+        "revision": hub.repositories["org/model"].branches["main"],
         "newly_locked": True,
     }
 
@@ -180,4 +180,4 @@ def test_the_hubs_own_environment_variables_count(registry, by_hub, hub):
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
     assert os.environ["HF_HOME"] in done.stdout
-    assert len(hub.storage.requests) == 1
+    assert len(hub.log.of(host="storage")) == 1

@@ -1,8 +1,9 @@
 import json
+from traceback import format_exception
 
 import pytest
 
-from tests.web_server import cut, refuse
+from tests.hub.faults import DropAnswer, Refuse
 from zoo.errors import BrokenRegistryError, RegistryError
 from zoo.registry import Lock, load_registry
 from zoo.registry.hub import fetch_registry
@@ -88,7 +89,7 @@ def test_a_commit_that_holds_something_else_now_is_refused(hub, lock, forget):
     """A commit cannot change on an honest server; this one answers it with another file."""
     commit = hub.commit(REPO, {"registry.json": registry("then")})
     fetch_registry(REPO, commit, lock)
-    hub.repositories[REPO].commits[commit].files["registry.json"] = registry("forged")
+    hub.forge(REPO, commit, "registry.json", registry("forged"))
     forget()
     with pytest.raises(RegistryError, match="has been changed"):
         fetch_registry(REPO, commit, lock)
@@ -139,12 +140,12 @@ def test_offline_mode_is_not_mistaken_for_an_empty_repository(hub, lock, monkeyp
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(RegistryError, match=f"cannot fetch the registry hub:{REPO}"):
         fetch_registry(REPO, None, lock)
-    assert hub.requests == []
+    assert not len(hub.log)
 
 
 def test_a_hub_that_is_down_is_an_error_with_advice(hub, lock):
     hub.commit(REPO, {"registry.json": registry("theirs")})
-    hub.broken = refuse(503)
+    hub.faults.on("*", "*", Refuse(status=503), times=None)
     with pytest.raises(RegistryError, match="cannot fetch the registry"):
         fetch_registry(REPO, None, lock)
 
@@ -152,7 +153,7 @@ def test_a_hub_that_is_down_is_an_error_with_advice(hub, lock):
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_connection_that_keeps_breaking_is_an_error_with_advice(hub, lock, reset):
     hub.commit(REPO, {"registry.json": registry("theirs")})
-    hub.break_next(*[cut(0, reset=reset)] * 10)
+    hub.faults.on("GET", "*", DropAnswer(reset=reset), times=10)
     with pytest.raises(RegistryError, match="cannot fetch the registry") as caught:
         fetch_registry(REPO, None, lock)
     assert "check the name, the network" in caught.value.hint
@@ -160,10 +161,10 @@ def test_a_connection_that_keeps_breaking_is_an_error_with_advice(hub, lock, res
 
 def test_a_connection_that_breaks_once_is_tried_again(hub, lock):
     hub.commit(REPO, {"registry.json": registry("theirs")})
-    hub.break_next(cut(10))
+    hub.faults.on("GET", "*", DropAnswer(after_bytes=10, reset=False))
     path, _ = fetch_registry(REPO, None, lock)
     assert path.read_bytes() == registry("theirs")
-    assert len(hub.asked()) == 2
+    assert len(hub.log.of("GET")) == 2
 
 
 @pytest.mark.parametrize("name", ["hub:foo", "hub:", "hub:a/b/c", "hub:a/b@", "hub:a b/c"])
@@ -171,7 +172,7 @@ def test_a_name_that_cannot_be_one_is_refused_before_anything_is_asked(hub, lock
     with pytest.raises(RegistryError, match="does not name a registry on the Hub") as caught:
         load_registry([name], lock=lock)
     assert "hub:org/name@revision" in caught.value.hint
-    assert hub.requests == []
+    assert not len(hub.log)
 
 
 def test_a_name_that_the_hub_does_not_allow_is_an_error_with_advice(hub, lock):
@@ -191,3 +192,16 @@ def test_every_mistake_in_a_registry_is_listed(hub, lock):
         load_registry([f"hub:{REPO}"], lock=lock)
     assert "$.no: unknown key" in caught.value.mistakes
     assert "$.backbones[0].weights (x): is missing" in caught.value.mistakes
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("code", [None, "EntryNotFound"])
+def test_a_token_that_the_server_echoes_is_not_shown(hub, lock, monkeypatch, status, code):
+    monkeypatch.setenv("HF_TOKEN", token := hub.accounts.token("alice"))
+    hub.commit(REPO, {"registry.json": registry("theirs")})
+    refusal = Refuse(status=status, message=f"token {token} is odd", code=code)
+    hub.faults.on("*", "*/resolve/*", refusal, times=None)
+    with pytest.raises(RegistryError) as caught:
+        fetch_registry(REPO, None, lock)
+    assert token not in "".join(format_exception(caught.value))
+    assert caught.value.hint
