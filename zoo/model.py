@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.backbones.network import Network, build_network
+from zoo.backbones.tensor_names.file import from_file, is_renamed, to_file
 from zoo.errors import DamagedFileError, RunError
 from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
@@ -56,6 +57,9 @@ class ModelConfig:
     """What nobody stated of the backbone and zoo took to be so."""
     notes: tuple[str, ...] = ()
     """What whoever uses the model has to know, such as the weights' licence."""
+    tensor_names: Literal["library", "timm"] = "library"
+    """Whose names the weights have in their file: those of the library that built the network, or
+    timm's, which has it too. `save_model` says so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +91,9 @@ class TrainedModel:
 
 def save_model(folder: Path, network: Network, config: ModelConfig) -> None:
     """Write weights, configuration and manifest."""
-    write_bytes(folder / WEIGHTS, save(network.library_state(), metadata={"format": "pt"}))
+    state = to_file(config.backbone, network.library_state())
+    config = replace(config, tensor_names="timm" if is_renamed(config.backbone) else "library")
+    write_bytes(folder / WEIGHTS, save(state, metadata={"format": "pt"}))
     write_bytes(folder / CONFIG, TypeAdapter(ModelConfig).dump_json(config, indent=2) + b"\n")
     write_manifest(folder)
 
@@ -128,7 +134,8 @@ def load_model(folder: Path, device: torch.device | None = None) -> TrainedModel
     except (RuntimeError, ValueError, KeyError) as cause:  # a library that has no such network
         raise DamagedFileError(folder / CONFIG, str(cause)) from cause
     try:
-        network.load_library_state(load_file(path))
+        state = from_file(config.backbone, load_file(path), network.library_state())
+        network.load_library_state(state)
     except (SafetensorError, RuntimeError) as cause:
         raise DamagedFileError(path, str(cause)) from cause
     device = device or torch.device("cpu")

@@ -136,8 +136,8 @@ def test_nothing_else_in_zoo_unpickles():
     loading = {path.name for path, text in sources.items() if re.search(r"torch\.load\(", text)}
     assert loading == {"torch_files.py"}
     forbidden = re.compile(
-        r"pickle\.loads?\(|allow_pickle=True|joblib|torch\.hub\.|weights_only=False"
-        r"|\.get_state_dict\(|load_state_dict_from_url|trust_remote_code=True|torch\.jit\.load"
+        r"pickle\.loads?\(|allow_pickle=True|import joblib|joblib\.\w+\(|torch\.hub\."
+        r"|weights_only=False|\.get_state_dict\(|load_state_dict_from_url|trust_remote_code=True|torch\.jit\.load"
         r"|register_custom_ops_library|torch\.export\.load|unpack_archive|extractall"
     )
     found = {path.name: forbidden.findall(text) for path, text in sources.items()}

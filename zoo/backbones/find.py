@@ -54,33 +54,33 @@ def _is_folder(path: Path) -> bool:
 
 
 def _on_the_hub(name: str) -> FoundBackbone:
-    from zoo.backbones.timm_entries import describe_repository
+    from zoo.backbones.entries.hub import describe_repository
 
     return describe_repository(name)
 
 
 def _in_timm(name: str) -> FoundBackbone:
-    from zoo.backbones.timm_entries import describe_timm
+    from zoo.backbones.entries.timm import describe_timm
 
     return describe_timm(name)
 
 
 def _in_torchvision(name: str) -> FoundBackbone:
-    from zoo.backbones.torchvision_entries import describe_torchvision
+    from zoo.backbones.entries.torchvision import describe_torchvision
 
     return describe_torchvision(name)
 
 
 def _by_builder(name: str) -> FoundBackbone | None:
-    from zoo.backbones.builder_entries import describe_architecture
     from zoo.backbones.builders import BUILDERS
+    from zoo.backbones.entries.builder import describe_architecture
 
     builder, _, architecture = name.partition("/")
     return describe_architecture(builder, architecture) if builder in BUILDERS else None
 
 
 def _in_folder(folder: Path) -> FoundBackbone:
-    from zoo.backbones.folder_entries import describe_folder
+    from zoo.backbones.entries.folder import describe_folder
 
     return describe_folder(folder)
 

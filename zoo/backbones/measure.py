@@ -69,7 +69,10 @@ def build_on_meta(
             _fit(network, size, library.resize)
     except (ValueError, RuntimeError, KeyError, TypeError) as cause:
         reason = str(cause).partition("\n")[0]
-        raise RegistryError(f"{builder} cannot build {architecture!r}: {reason}") from cause
+        raise RegistryError(
+            f"{builder} cannot build {architecture!r}: {reason}",
+            hint="choose another network, or mend what names this one",
+        ) from cause
     return network
 
 
@@ -112,7 +115,10 @@ def measure(
     features = _run(network, size)
     if not isinstance(features, torch.Tensor) or features.dim() != 2:
         shape = getattr(features, "shape", type(features).__name__)
-        raise RegistryError(f"without {path} the network gives {shape} instead of features [B, D]")
+        raise RegistryError(
+            f"without {path} the network gives {shape} instead of features [B, D]",
+            hint="name the layer that classifies in `classifier`, or choose another network",
+        )
     return Facts(
         num_classes=_width(last),
         classifier=path,
@@ -139,7 +145,10 @@ def find_classifier(network: nn.Module) -> str:
         ]
         if found:
             return found[-1]
-    raise RegistryError("the network has no linear layer that a new head could replace")
+    raise RegistryError(
+        "the network has no linear layer that a new head could replace",
+        hint="choose another network",
+    )
 
 
 def count_macs(network: nn.Module, size: int) -> int:

@@ -14,7 +14,7 @@ from zoo.backbones.heads import Head
 from zoo.backbones.states import load_state
 from zoo.backbones.statistics import follows_inputs
 from zoo.backbones.weights import HEADS, load_pretrained
-from zoo.errors import RecipeError
+from zoo.errors import RecipeError, RegistryError
 from zoo.recipes import AfterFrozen, BatchNorm, DescendPhase, HeadRecipe, TopStages
 from zoo.registry import Backbone
 
@@ -173,7 +173,13 @@ def build_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         library = find_builder(backbone.builder)
-        body = library.build(backbone.architecture, backbone.num_classes)
+        try:
+            body = library.build(backbone.architecture, backbone.num_classes)
+        except ValueError as cause:
+            raise RegistryError(
+                f"{backbone.builder} cannot build {backbone.architecture!r}: {cause}",
+                hint="mend what names this network, or choose another",
+            ) from cause
         if backbone.resizable:
             library.resize(body, backbone.preprocess.size)
         if weights is not None:

@@ -117,13 +117,22 @@ def _find_in_hub_cache(weights: Weights) -> Path | None:
 
 def _fetch_from_hub(weights: Weights) -> Path:
     """Find the file in the Hub's cache, or download it there, resumable."""
-    from zoo.hub import HUB_FAILURES, fetch_large_file, reason_of
+    from huggingface_hub.errors import RemoteEntryNotFoundError
 
+    from zoo.hub import HUB_FAILURES, fetch_large_file, reason_of
+    from zoo.hub.failures import advise
+
+    place = f"{weights.location}@{weights.revision}" if weights.revision else weights.location
     try:
         return fetch_large_file(weights.location, weights.file, weights.revision)
+    except RemoteEntryNotFoundError:
+        raise WeightsError(
+            f"the repository {place} has no {weights.file}",
+            hint="zoo opens no pickles and no weights in several parts; ask its owner for "
+            "safetensors in one file",
+        ) from None
     except HUB_FAILURES as cause:
-        revision = f"@{weights.revision}" if weights.revision else ""
-        raise _not_fetched(f"{weights.location}{revision}", reason_of(cause)) from cause
+        raise _not_fetched(place, reason_of(cause), advise(cause)) from None
 
 
 def _find_local(weights: Weights) -> Path | None:
@@ -141,12 +150,13 @@ def _take_local(weights: Weights) -> Path:
     return path
 
 
-def _not_fetched(origin: str, reason: str) -> WeightsError:
-    """Explain a failed download."""
+def _not_fetched(origin: str, reason: str, advice: str = "") -> WeightsError:
+    """Explain a failed download; without advice, it is the connection that fails."""
     host = urlsplit(origin).netloc or "the Hub"
     return WeightsError(
         f"cannot fetch the weights from {origin}: {reason}",
-        hint=f"check the connection to {host} (proxies, HF_ENDPOINT and HF_HUB_OFFLINE count); "
+        hint=advice
+        or f"check the connection to {host} (proxies, HF_ENDPOINT and HF_HUB_OFFLINE count); "
         "for a machine without a network, run `zoo fetch NAME` where there is one and carry the "
         "cache over, or choose an entry of `zoo list --source package`",
     )

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
-from zoo.backbones.folder_entries import describe_folder
+from zoo.backbones.entries.folder import describe_folder
 from zoo.errors import RegistryError
 from zoo.registry import Backbone, lineage, load_registry, to_data
 from zoo.registry.document import VERSION

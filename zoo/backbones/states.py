@@ -20,3 +20,17 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], *, strict: bool =
     versioned.clear()
     versioned.update(state)
     module.load_state_dict(versioned, strict=strict)
+
+
+def in_shape(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Write linear layers as 1 x 1 convolutions and the other way, where the network does."""
+    return {
+        name: value.reshape(expected[name].shape)
+        if name in expected and _axes(value) == _axes(expected[name])
+        else value
+        for name, value in state.items()
+    }
+
+
+def _axes(tensor: Tensor) -> list[int]:
+    return [length for length in tensor.shape if length > 1]

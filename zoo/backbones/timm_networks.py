@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 from torch import Tensor, nn
 
 from zoo.backbones.maps import FeatureMap
+
+PLAIN = r"^\w+(\.\w+)*$"
+"""What timm calls its networks."""
 
 
 def build(architecture: str, num_classes: int) -> nn.Module:
@@ -16,9 +20,14 @@ def build(architecture: str, num_classes: int) -> nn.Module:
     Args:
         architecture: timm's name, without the tag of the weights.
         num_classes: Outputs of its classifier; 0 for none.
+
+    Raises:
+        ValueError: It is no plain name; with a prefix, timm would read other places.
     """
     import timm
 
+    if not re.fullmatch(PLAIN, architecture):
+        raise ValueError(f"{architecture!r} is no name of a network of timm's")
     network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=num_classes)
     return network
 

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from zoo.backbones.builders import find_builder
 from zoo.backbones.sources import SAFE_SUFFIX
-from zoo.backbones.states import load_state
+from zoo.backbones.states import in_shape, load_state
+from zoo.backbones.tensor_names.file import from_file
+from zoo.backbones.tensor_names.transformers import WRAPPER, to_timm
 from zoo.errors import WeightsError
 from zoo.registry import Backbone
 from zoo.torch_files import find_dishonest, read_torch_file
@@ -34,11 +36,14 @@ def load_pretrained(network: nn.Module, backbone: Backbone, path: Path) -> None:
     Raises:
         WeightsError: They cannot be read, or do not fit the network.
     """
-    state = _read(path)
+    state = {name.removeprefix(WRAPPER): value for name, value in _read(path).items()}
     state = {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
     expected = network.state_dict()
     if backbone.weights.match == "order":
         state = _rename_by_order(state, expected, backbone.name)
+    elif backbone.weights.match == "transformers":
+        state = in_shape(to_timm(state, str(path)), expected)
+    state = from_file(backbone, state, expected)
     expected = _without(expected, backbone.classifier)
     fitting = _without(state, backbone.classifier)
     problems = _misfits(fitting, expected)

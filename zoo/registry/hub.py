@@ -9,6 +9,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 
 from zoo.errors import RegistryError
 from zoo.hub import HUB_FAILURES, reason_of
+from zoo.hub.failures import advise
 from zoo.registry.lock import Lock
 from zoo.storage import sha256_of
 
@@ -30,13 +31,14 @@ def fetch_registry(repo: str, revision: str | None, lock: Lock) -> tuple[Path, s
     name = f"{repo}@{revision}" if revision else repo
     try:
         path = Path(hf_hub_download(repo, FILE, revision=revision))
-    except RemoteEntryNotFoundError as cause:
-        raise RegistryError(f"hub:{name} holds no {FILE}", hint="check the repository") from cause
+    except RemoteEntryNotFoundError:
+        raise RegistryError(f"hub:{name} holds no {FILE}", hint="check the repository") from None
     except HUB_FAILURES as cause:
         raise RegistryError(
             f"cannot fetch the registry hub:{name}: {reason_of(cause)}",
-            hint="check the name, the network and, for a private repository, `hf auth login`",
-        ) from cause
+            hint=advise(cause)
+            or "check the name, the network and, for a private repository, `hf auth login`",
+        ) from None
     commit = path.parent.name
     if revision is not None:
         digest = sha256_of(path)

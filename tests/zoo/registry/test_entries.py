@@ -127,7 +127,10 @@ def test_permissive_weights_need_no_note_and_custom_ones_link_to_their_licence()
         ({"source": "hub", "location": "a/b", "license": "other"}, "license_url"),
         ({"source": "hub", "file": "x.safetensors"}, "needs a location"),
         ({"source": "package", "location": "a", "file": "b"}, "needs a requirement"),
-        ({"source": "hub", "location": "a/b", "base": ("c",)}, "only local weights have a base"),
+        (
+            {"source": "package", "location": "a", "requirement": "a", "base": ("c",)},
+            "only local and hub weights have a base",
+        ),
     ],
 )
 def test_weights_that_cannot_be_are_refused(facts, complaint):

@@ -6,18 +6,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import timm
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import RemoteEntryNotFoundError
 from timm.models import get_pretrained_cfg, list_pretrained
 
-from zoo.backbones.describe import describe, unknown
-from zoo.backbones.timm_config import TimmConfig, check_config, parse_config
-from zoo.errors import RegistryError, WeightsError
-from zoo.hub import HUB_FAILURES, reason_of
+from zoo.backbones.entries.describe import describe, unknown
+from zoo.backbones.entries.timm_config import TimmConfig, check_config, merge_config
+from zoo.errors import RegistryError
 from zoo.inputs.contract import CropMode, Interpolation, Preprocess
 from zoo.registry import FoundBackbone, Weights
 from zoo.registry.licenses import OTHER, is_spdx
@@ -61,42 +57,11 @@ def describe_timm(name: str) -> FoundBackbone:
     return from_config(f"timm/{name}", checked, weights, f"timm {timm.__version__}")
 
 
-def describe_repository(name: str) -> FoundBackbone:
-    """Describe a repository on the Hub from its `config.json`, as timm writes it.
-
-    Args:
-        name: `org/name` or `org/name@revision`.
-    """
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", name)
-    if match is None:
-        raise RegistryError(
-            f"hf-hub:{name} does not name a repository",
-            hint="write hf-hub:org/name or hf-hub:org/name@revision",
-        )
-    repo, revision = match[1], match[2]
-    try:
-        path = Path(hf_hub_download(repo, "config.json", revision=revision))
-    except RemoteEntryNotFoundError as cause:
-        raise RegistryError(f"hf-hub:{name} has no config.json to describe it") from cause
-    except HUB_FAILURES as cause:
-        raise WeightsError(
-            f"cannot fetch hf-hub:{name}: {reason_of(cause)}",
-            hint="check the name, the network and, for a private repository, `hf auth login`",
-        ) from cause
-    weights = {
-        "source": "hub",
-        "location": repo,
-        "file": "model.safetensors",
-        "revision": path.parent.name,
-    }
-    return from_config_file(path, f"hf-hub:{name}", weights, f"hf-hub:{name}")
-
-
-def from_config_file(
-    path: Path, reference: str, weights: dict[str, Any], origin: str
+def from_content(
+    content: Mapping[str, Any], reference: str, weights: dict[str, Any], origin: str
 ) -> FoundBackbone:
-    """Describe a network from the `config.json` that timm writes beside its weights."""
-    return from_config(reference, parse_config(path.read_bytes(), origin), weights, origin)
+    """Describe a network from the `config.json` that timm writes beside its weights, parsed."""
+    return from_config(reference, merge_config(content, origin), weights, origin)
 
 
 def from_config(
@@ -138,7 +103,7 @@ def from_config(
         classifier=config.classifier,
         weights=Weights(
             **weights,
-            **_license_facts(config.license, page, assumptions),
+            **license_facts(config.license, page, assumptions),
             origin_url=config.origin_url or page,
             paper=_arxiv(config.paper_ids),
         ),
@@ -154,11 +119,11 @@ def from_config(
     return FoundBackbone(backbone, reference, origin, tuple(assumptions))
 
 
-def _license_facts(name: str | None, page: str | None, assumptions: list[str]) -> dict[str, Any]:
+def license_facts(name: str | None, page: str | None, assumptions: list[str]) -> dict[str, Any]:
     """Say under which licence weights are.
 
     Args:
-        name: What timm calls it, if it does.
+        name: What timm or a card on the Hub calls it, if it does.
         page: Where the weights are described, if they come from the Hub.
         assumptions: Grows by what is not known.
     """

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from torch import nn
+
 from zoo.backbones.builders import find_builder
-from zoo.backbones.measure import build_on_meta, measure
+from zoo.backbones.measure import Facts, Resize, build_on_meta, measure
 from zoo.errors import RegistryError
 from zoo.inputs.contract import Preprocess
 from zoo.registry import Backbone
@@ -36,11 +38,15 @@ def describe(
         facts: Further fields of `Backbone`.
 
     Raises:
-        RegistryError: The network cannot be built, or has no last layer to replace.
+        RegistryError: The network cannot be built, has no last layer to replace, or another
+            than `classifier`.
     """
-    size = preprocess.size
+    size, resize = preprocess.size, find_builder(builder).resize
     network = build_on_meta(builder, architecture, num_classes, size)
-    found = measure(network, size, classifier, find_builder(builder).resize)
+    if classifier:
+        found = _measure_told(network, size, classifier, resize, num_classes, name)
+    else:
+        found = measure(network, size, None, resize)
     return Backbone(
         name=plain_name(name),
         summary=f"{architecture} by {builder}, described from its own configuration",
@@ -61,6 +67,28 @@ def describe(
         resizable=found.resizable,
         **facts,
     )
+
+
+def _measure_told(
+    network: nn.Module, size: int, path: str, resize: Resize, num_classes: int, name: str
+) -> Facts:
+    """Measure a network whose last layer somebody names.
+
+    Raises:
+        RegistryError: It is none of the network's, or not the last.
+    """
+    wrong = RegistryError(
+        f"{name} names {path[:80]!r} as its classifier, which is no last layer with {num_classes} "
+        "outputs",
+        hint="choose weights of an architecture as its library defines it",
+    )
+    try:
+        found = measure(network, size, path, resize)
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise wrong from e
+    if found.num_classes != num_classes:
+        raise wrong
+    return found
 
 
 def plain_name(name: str) -> str:

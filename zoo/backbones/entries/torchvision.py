@@ -7,7 +7,7 @@ from typing import Any
 import torchvision
 from torchvision.models import get_model_weights, list_models
 
-from zoo.backbones.describe import describe, unknown
+from zoo.backbones.entries.describe import describe, unknown
 from zoo.inputs.contract import Preprocess
 from zoo.registry import FoundBackbone, Weights
 

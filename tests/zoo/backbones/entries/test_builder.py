@@ -2,9 +2,9 @@ import pytest
 from torch import nn
 
 from zoo.backbones import builders
-from zoo.backbones.builder_entries import USUAL
 from zoo.backbones.builders import BUILDERS, Builder
 from zoo.backbones.claims import find_mistakes
+from zoo.backbones.entries.builder import USUAL
 from zoo.backbones.find import find_backbone
 from zoo.errors import RegistryError, UnknownBackboneError
 from zoo.registry import load_registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zoo.backbones.describe import describe
+from zoo.backbones.entries.describe import describe
 from zoo.inputs.contract import Preprocess
 from zoo.registry import FoundBackbone, Weights
 

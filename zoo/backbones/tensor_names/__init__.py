@@ -1,0 +1,1 @@
+"""What the tensors of one network are called in different libraries."""
