@@ -53,8 +53,8 @@ class GraphOptions:
         typer.Option(
             parser=read_word(GoldenChoice),
             metavar=list_words(GoldenChoice),
-            help="Inputs to keep with the model's answers: eight of your images, artificial "
-            "ones alone, or nothing.",
+            help="Inputs to keep with the model's answers: artificial ones and eight of your "
+            "images, artificial ones alone, or nothing.",
             rich_help_panel=_PANEL,
         ),
     ] = GoldenChoice.REAL

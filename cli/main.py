@@ -21,10 +21,13 @@ from cli.commands import (
     finetune,
     list_entries,
     predict,
+    pull,
+    push,
     register,
     registry,
     show,
     verify,
+    whoami,
 )
 from zoo.errors import EchoedError, RunInterruptedError, ZooError
 
@@ -44,6 +47,9 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("benchmark")(benchmark.benchmark)
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
+app.command("whoami")(whoami.whoami)
 app.command("register")(register.register)
 app.add_typer(registry.app, name="registry")
 app.command("check")(check.check)

@@ -83,7 +83,7 @@ def _facts(found: Replay, folder: Path) -> list[tuple[str, str]]:
     return [
         ("verdict", found.verdict.upper()),
         ("replayed", f"{len(found.inputs)} golden inputs in batches of {sizes}"),
-        ("file", "; ".join(found.changes) or "as manifest.json has it"),
+        ("file", "; ".join(found.changes) or f"{found.file} as manifest.json has it"),
         ("device", f"{found.device}; {', '.join(found.providers_used)}"),
         ("model", str(folder / "onnx" / found.file)),
     ]

@@ -40,8 +40,8 @@ def write_golden(
         samples: Images to choose from, evenly, and to measure the noise floor on.
         tolerances: How far a correct program may be from PyTorch, if a verification has
             measured that already.
-        pictures: Keep real images: whoever has the file can look at them. Otherwise it holds
-            edge inputs alone.
+        pictures: Keep real images, too: whoever has the file can look at them. Otherwise it
+            holds edge inputs alone.
         progress: Hears what happens.
 
     Raises:
@@ -54,7 +54,7 @@ def write_golden(
         inputs = gather_inputs(chosen, model.preprocess, 0, listener)
         reference = run_reference(model, inputs, listener)
     tolerances = tolerances or measure_tolerances(model.targets, inputs, reference)
-    kept = inputs.samples if pictures else inputs.edges
+    kept = slice(None) if pictures else inputs.edges
     golden = _collect(model, folder, inputs, reference, tolerances, kept)
     write_bytes(folder / GOLDEN_FILE, to_bytes(golden))
     update_manifest(folder, [GOLDEN_FILE.as_posix()])

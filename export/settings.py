@@ -10,8 +10,8 @@ from export.graph import OPSET
 from export.precision import CALIBRATION_IMAGES, MAX_DROP, Precision
 
 GoldenInputs = Literal["real", "edges", "none"]
-"""What to keep golden answers to: real images, which whoever has the file can look at; edge inputs
-alone; or nothing."""
+"""What to keep golden answers to: edge inputs and real images, which whoever has the file can look
+at; edge inputs alone; or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,10 @@ ZooError                        exit code 1: the user or the environment
 ├── ExportError                 the network cannot be turned into ONNX
 ├── BenchmarkError              a benchmark that would measure nothing
 ├── UnsafeFileError             a file from outside that zoo does not open
+├── HubError                    the Hub cannot be reached, or has not what was asked of it
+│   ├── HubAccessError          it does not let this account in
+│   └── HubChangedError         what it holds is no longer what it was
+├── PushError                   a model that is not published as it is
 ├── EchoedError                 in the other processes, what stopped the first, which says so
 ├── VerificationError           exit code 3: the exported model is not the trained one
 └── RunInterruptedError         exit code 130: a signal stopped the run, which can be resumed
@@ -167,6 +171,22 @@ class UnsafeFileError(ZooError):
             hint=hint or "get the file again from whoever made it, and ask them what this is for",
         )
         self.path = path
+
+
+class HubError(ZooError):
+    """The Hub cannot be reached, refuses, or has not what was asked of it."""
+
+
+class HubAccessError(HubError):
+    """The Hub does not let this account do what was asked, or does not know who asks."""
+
+
+class HubChangedError(HubError):
+    """What the Hub holds is no longer what it was, or what it was said to be."""
+
+
+class PushError(ZooError):
+    """A model that must not be published as it is."""
 
 
 class EchoedError(ZooError):

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -104,6 +105,19 @@ def resolve_workers(wanted: int | None, device: torch.device, *, neighbours: int
 def share_cores(neighbours: int = 1) -> int:
     """Count the cores for each of some processes that share this machine, at least one."""
     return max(1, (os.cpu_count() or 1) // neighbours)
+
+
+def processor_name(device: torch.device) -> str:
+    """Look up what a processor is called; of a CPU, Python itself knows on few systems."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    facts = Path("/proc/cpuinfo")
+    if facts.exists():
+        for line in facts.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def hand_back_freed_memory() -> None:

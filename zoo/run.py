@@ -100,6 +100,8 @@ class RunRecord:
     data: DataRecord
     seed: int
     device: str
+    device_name: str = ""
+    """What the GPU or the processor is called."""
     precision: Literal["fp32", "bf16"]
     auto_batch: bool = False
     deterministic: bool = False

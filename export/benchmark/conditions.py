@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import onnx
 import onnxruntime
 import torch
 
 from export.benchmark.settings import BenchmarkSettings
+from zoo.hardware import processor_name
 from zoo.model import TrainedModel
 from zoo.versions import collect_versions
 
@@ -52,7 +51,7 @@ def observe(model: TrainedModel, settings: BenchmarkSettings) -> Conditions:
     return Conditions(
         created=datetime.now(UTC),
         device=str(model.device),
-        device_name=_processor_name(model.device),
+        device_name=processor_name(model.device),
         cores=os.cpu_count() or 1,
         instructions=torch.backends.cpu.get_cpu_capability(),
         threads=settings.threads or torch.get_num_threads(),
@@ -76,20 +75,3 @@ def threads_spin() -> bool:
     has threads of its own, is to wait alike. Nothing is set here: the command line does that.
     """
     return os.environ.get("OMP_WAIT_POLICY", "").upper() != "PASSIVE"
-
-
-def _processor_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return _cpu_name()
-
-
-def _cpu_name() -> str:
-    """Look up what the processor is called; Python itself knows on few systems."""
-    facts = Path("/proc/cpuinfo")
-    if facts.exists():
-        for line in facts.read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()

@@ -37,7 +37,7 @@ def test_a_proved_model_passes_for_every_target(deployed):
     assert [target.agreement for target in found.targets.values()] == [1.0, 1.0, None]
     assert all(t.max_abs_error <= t.bound for t in found.targets.values())
     assert all(t.max_abs_error_float64 <= 2 * t.bound for t in found.targets.values())
-    assert found.batch_sizes == (1, 8)
+    assert found.batch_sizes == (1, 17)
     assert (found.device, found.providers_used) == ("cpu", ("CPUExecutionProvider",))
 
 

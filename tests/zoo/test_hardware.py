@@ -5,6 +5,7 @@ from zoo.errors import DeviceError
 from zoo.hardware import (
     exact_float32,
     explain_missing_cuda,
+    processor_name,
     repeatable,
     resolve_device,
     resolve_precision,
@@ -112,3 +113,9 @@ def test_an_operator_that_cannot_be_repeated_is_refused_by_name():
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="another"), repeatable(strict=True):
         raise RuntimeError("another")
+
+
+def test_a_gpu_is_called_what_cuda_calls_it_and_a_cpu_has_a_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100")
+    assert processor_name(CUDA) == "NVIDIA H100"
+    assert processor_name(CPU).strip() == processor_name(CPU) != ""

@@ -1,7 +1,7 @@
 import pytest
 
 from zoo.errors import DamagedFileError
-from zoo.manifest import check_file, update_manifest, write_manifest
+from zoo.manifest import check_file, is_inside, update_manifest, write_manifest
 from zoo.storage import write_json
 
 
@@ -62,10 +62,47 @@ def test_an_update_forgets_what_was_removed(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["../a", "/etc/passwd", "a/../../b", "..", "", "a//b", "C:\\a", "a\\..\\b", "a\0"]
+    "name",
+    [
+        "../a",
+        "/etc/passwd",
+        "a/../../b",
+        "..",
+        "",
+        "a//b",
+        "C:\\a",
+        "a\\..\\b",
+        "a\0",
+        "readme.md",
+        "Manifest.JSON",
+    ],
 )
 def test_a_manifest_names_no_file_outside(name, folder):
     entry = {"sha256": "0" * 64, "bytes": 1}
     write_json(folder / "manifest.json", {"format": 1, "files": {name: entry}})
-    with pytest.raises(DamagedFileError, match="which is not in the folder"):
+    with pytest.raises(DamagedFileError, match="which is no file of its folder"):
+        check_file(folder, "a.bin")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "onnx/model.onnx", "a/b/c.json", "größe.md"])
+def test_plain_names_stay_in_their_folder(name):
+    assert is_inside(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "/etc/passwd", "..", "../x", "a/../../x", "a//b", "./a", "a/.", "C:x", "a\\b"),
+        *("a\0b", "a\nb", "nul", "COM1.txt", "a/aux.json", "name.", "name ", ".git/config", "a|b"),
+    ],
+)
+def test_names_that_leave_their_folder_or_are_no_files_anywhere_are_told(name):
+    assert not is_inside(name)
+
+
+def test_two_spellings_of_one_name_are_one_file_on_some_systems(folder):
+    entry = {"sha256": "0" * 64, "bytes": 1}
+    names = ["\u00e9.json", "e\u0301.json"]
+    write_json(folder / "manifest.json", {"format": 1, "files": dict.fromkeys(names, entry)})
+    with pytest.raises(DamagedFileError, match="which is no file of its folder"):
         check_file(folder, "a.bin")

@@ -10,7 +10,7 @@ import torch
 from zoo.backbones.sources import fetch_weights
 from zoo.data.apart import require_apart
 from zoo.errors import RecipeError
-from zoo.hardware import resolve_workers
+from zoo.hardware import processor_name, resolve_workers
 from zoo.progress import Progress, Silence
 from zoo.registry import Lock, Registry, load_registry
 from zoo.run import DataRecord, Run, RunRecord, create_run, now, require_free
@@ -158,6 +158,7 @@ def _first_record(plan: Plan, processes: int, command: str) -> RunRecord:
         deterministic=plan.deterministic,
         compile=plan.compile,
         device=str(plan.device) if processes == 1 else plan.device.type,
+        device_name=processor_name(plan.device),
         precision=plan.precision,
         threads=torch.get_num_threads(),
         processes=processes,

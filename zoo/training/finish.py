@@ -12,6 +12,7 @@ from typing import Any
 from zoo.data.dataset import SplitName
 from zoo.errors import DivergedError
 from zoo.evaluation import Outputs, truths_of
+from zoo.hub.interchange.describe import write_interchange
 from zoo.model import ModelConfig, save_model
 from zoo.recipes import DescendPhase
 from zoo.run import Timing
@@ -95,6 +96,7 @@ def _note_doubts(training: Training, outputs: Outputs, truths: Outputs) -> None:
 def _write(training: Training, metrics: dict[SplitName, Metrics]) -> None:
     run = training.run
     save_model(run.model_folder, training.network, training.config)
+    write_interchange(run.model_folder)
     seconds = sum(training.seconds.values())
     run.update(
         status="complete",

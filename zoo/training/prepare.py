@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from zoo.backbones.claims import find_mistakes
-from zoo.backbones.describe import plain_name
+from zoo.backbones.entries.describe import plain_name
 from zoo.backbones.find import find_backbone
 from zoo.backbones.sources import fetch_weights, is_here
 from zoo.data.check.leaks import require_no_leaks

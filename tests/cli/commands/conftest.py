@@ -1,11 +1,14 @@
 """A run that was exported, to be used and not changed."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from export.convert import export_model
-from export.evidence import gather_evidence
+from export.evidence import Evidence, gather_evidence
+from export.golden import write_golden
+from tests.export.small_models import KIND, label_photos, make_model
 from zoo.model import load_model
 from zoo.run import Run
 
@@ -27,3 +30,14 @@ def own(exported, tmp_path) -> Run:
     """A copy of it that may be changed."""
     shutil.copytree(exported.path, tmp_path / "own")
     return Run(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def publishable(tmp_path_factory) -> Path:
+    """A small proved model whose golden answers show nobody's pictures; not to be changed."""
+    place = tmp_path_factory.mktemp("publishable")
+    model = make_model(place / "model", KIND)
+    photos = label_photos(place / "photos", KIND)
+    export_model(model, place / "model", Evidence(samples=photos, recorded=None)).raise_if_failed()
+    write_golden(model, place / "model", photos, pictures=False)
+    return place / "model"

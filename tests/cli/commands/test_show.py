@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from zoo.registry import load_registry
+from zoo.storage import sha256_of
+from zoo.targets import ClassTarget
 
 
 def line_of(out: str, name: str) -> str:
@@ -85,6 +87,15 @@ def test_every_recipe_can_be_shown(zoo, name):
     assert line_of(outcome.out, "recipe").split() == ["recipe", name]
     phases = [line for line in outcome.out.splitlines() if line.startswith("phase ")]
     assert len(phases) == len(load_registry().recipes[name].phases)
+
+
+def test_a_model_that_zoo_pushed_is_shown_with_what_it_holds(zoo, hub, untrained):
+    folder = untrained(ClassTarget(name="kind", classes=("checks", "discs")))
+    hub.commit("alice/shapes", {path.name: path for path in folder.iterdir()})
+    out = zoo("show", "hf-hub:alice/shapes").out
+    assert "alice/shapes (hub), model.safetensors; not fetched yet" in line_of(out, "weights")
+    assert line_of(out, "network").split(maxsplit=1)[1].startswith("tf_efficientnet_lite0 by timm")
+    assert sha256_of(folder / "model.safetensors") in line_of(out, "sha256")
 
 
 def test_json_is_the_entry(zoo):

@@ -50,7 +50,11 @@ def rounds(monkeypatch):
     return found
 
 
-def test_both_run_on_batches_of_one_and_eight_for_fifteen_rounds(patterns, runs, rounds):
+def test_both_run_on_batches_of_one_and_eight_for_fifteen_rounds(
+    patterns, runs, rounds, monkeypatch
+):
+    # However busy the machine is.
+    monkeypatch.setattr(latency, "_LONGEST_S", 1e6)
     found = compare_latency(patterns.model, b"a", b"b", "fp16", make_images(3))
     assert [one.batch_size for one in found] == [1, 8]
     assert set(runs) == {("a", 1), ("b", 1), ("a", 8), ("b", 8)}

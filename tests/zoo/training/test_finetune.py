@@ -44,6 +44,7 @@ def test_a_run_leaves_what_was_promised(photos):
     assert listing(run.path) == {
         *("run.json", "splits.jsonl", "metrics.jsonl"),
         *("model/model.safetensors", "model/zoo_config.json", "model/manifest.json"),
+        *("model/config.json", "model/preprocessor_config.json"),
     }
     record = json.loads((run.path / "run.json").read_text())
     assert record["status"] == "complete"

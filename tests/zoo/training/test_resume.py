@@ -116,6 +116,7 @@ def test_what_a_killed_process_had_begun_to_write_is_gone_from_the_finished_run(
     assert {path.name for path in unfinished.path.rglob("*") if path.is_file()} == {
         *("run.json", "splits.jsonl", "metrics.jsonl"),
         *("model.safetensors", "zoo_config.json", "manifest.json"),
+        *("config.json", "preprocessor_config.json"),
     }
 
 

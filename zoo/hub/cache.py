@@ -21,11 +21,13 @@ from huggingface_hub.file_download import HfFileMetadata, repo_folder_name
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from zoo.download import download
+from zoo.hub.redaction import redact
 from zoo.storage import sha256_of
 
 HUB_FAILURES = (HTTPError, OSError, ValueError)
 """What the Hub's client raises when a file cannot be had. A connection that breaks is an error
-of the HTTP library beneath it: httpx for version 1 of the client, httpx2 for version 2."""
+of the HTTP library beneath it: httpx for version 1 of the client, httpx2 for version 2. Their
+texts may hold a token that a server echoes: our errors are raised from none of them."""
 
 
 def fetch_large_file(repo: str, file: str, revision: str | None) -> Path:
@@ -45,11 +47,11 @@ def fetch_large_file(repo: str, file: str, revision: str | None) -> Path:
 
 
 def reason_of(failure: Exception) -> str:
-    """Say in one line why the Hub's client gave up."""
+    """Say in one line why the Hub's client gave up, without the secrets that servers echo."""
     if isinstance(failure, LocalEntryNotFoundError) and isinstance(failure.__cause__, Exception):
         failure = failure.__cause__
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return " ".join(lines[:2]) or type(failure).__name__
+    return redact(" ".join(lines[:2])) or type(failure).__name__
 
 
 def _bring(url: str, announced: HfFileMetadata, cache: Path, repo: str) -> None:
