@@ -1,0 +1,1 @@
+"""The pictures of a card, each as the bytes of a PNG."""

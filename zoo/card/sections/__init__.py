@@ -1,0 +1,1 @@
+"""The parts of a card's body, in the order of reading."""
