@@ -1,6 +1,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# transformers.js for the tests that run it; they are skipped where there is no npm.
+NODE := $(if $(shell command -v npm),$(VENV)/node/.ready)
+export ZOO_NODE_MODULES := $(CURDIR)/$(VENV)/node/node_modules
 
 .PHONY: demo test test-fast test-all lint format types imports wheel-test clean
 
@@ -10,15 +13,15 @@ demo: $(VENV)/.demo
 	$(BIN)/zoo demo
 
 ## Set up, then run the suite.
-test: $(VENV)/.test
+test: $(VENV)/.test $(NODE)
 	$(BIN)/python -m pytest -m "not exhaustive"
 
 ## The suite, and every backbone of the registry forward, backward and through ONNX.
-test-all: $(VENV)/.test
+test-all: $(VENV)/.test $(NODE)
 	$(BIN)/python -m pytest
 
 ## The suite without its long tests.
-test-fast: $(VENV)/.test
+test-fast: $(VENV)/.test $(NODE)
 	$(BIN)/python -m pytest -m "not slow and not exhaustive"
 
 lint: $(VENV)/.test
@@ -51,4 +54,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/node/.ready: tests/hub/package.json | $(VENV)/bin/python
+	mkdir -p $(@D)
+	cp $< $(@D)
+	cd $(@D) && ONNXRUNTIME_NODE_INSTALL=skip npm install --no-audit --no-fund --loglevel=error
 	touch $@
