@@ -59,5 +59,5 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/node/.ready: tests/hub/package.json | $(VENV)/bin/python
 	mkdir -p $(@D)
 	cp $< $(@D)
-	cd $(@D) && ONNXRUNTIME_NODE_INSTALL=skip npm install --no-audit --no-fund --loglevel=error
-	touch $@
+	cd $(@D) && ONNXRUNTIME_NODE_INSTALL=skip npm install --no-audit --no-fund --loglevel=error \
+	  && touch .ready || echo "transformers.js is not to be had: tests that run it are skipped"
