@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NODE := $(if $(shell command -v npm),$(VENV)/node/.ready)
 export ZOO_NODE_MODULES := $(CURDIR)/$(VENV)/node/node_modules
 
-.PHONY: demo test test-fast test-all lint format types imports wheel-test clean
+.PHONY: demo test test-fast test-all test-hub lint format types imports wheel-test clean
 
 ## Set up, then fine-tune, export, verify and predict on photos that come with a package.
 demo: $(VENV)/.demo
@@ -23,6 +23,13 @@ test-all: $(VENV)/.test $(NODE)
 ## The suite without its long tests.
 test-fast: $(VENV)/.test $(NODE)
 	$(BIN)/python -m pytest -m "not slow and not exhaustive"
+
+## What talks to the Hub, with the oldest official client that zoo allows.
+test-hub: $(VENV)/.test
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --upgrade \
+	  --target $(VENV)/hub1 huggingface-hub==1.33.0 httpx==0.28.1 httpcore==1.0.9 certifi
+	PYTHONPATH=$(VENV)/hub1 $(BIN)/python -m pytest tests/hub tests/zoo/hub \
+	  --ignore tests/zoo/hub/interchange -m "not slow"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
