@@ -99,6 +99,7 @@ def _plan(
     unverified: bool,
 ) -> Plan:
     """Render the card, which says whether the model is proved, and choose what is published."""
+    from cli import render
     from zoo.card import render_card
     from zoo.hub.plan import CARD, make_plan
 
@@ -110,6 +111,8 @@ def _plan(
         license=license_,
         allow_samples=samples,
     )
+    if card.base_model:
+        render.note(f"the card names {card.base_model} as what training began with")
     return make_plan(
         place.folder,
         {CARD: card.text.encode(), **card.pictures},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.card.facts import Facts, gather_facts, scores_of
 from zoo.card.front_matter import front_matter
+from zoo.card.origins import origin_of
 from zoo.card.pictures.confusion import draw_confusion
 from zoo.card.pictures.curves import draw_curves
 from zoo.card.sections.calibration import calibration
@@ -36,6 +37,8 @@ class Card:
     """Front matter and markdown; ends with a newline."""
     pictures: dict[str, bytes]
     """PNG files by their path in the repository, as the text names them."""
+    base_model: str | None
+    """The repository on the Hub that the text names as what training began with."""
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -77,7 +80,9 @@ def render_card(
     pictures = dict(_draw(facts))
     body = [section(facts) for section in _SECTIONS]
     return Card(
-        text="\n\n".join([front_matter(facts), *filter(None, body)]) + "\n", pictures=pictures
+        text="\n\n".join([front_matter(facts), *filter(None, body)]) + "\n",
+        pictures=pictures,
+        base_model=origin_of(facts).repo,
     )
 
 

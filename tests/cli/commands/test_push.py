@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.zoo.card.made_up import change_config
 from zoo.manifest import write_manifest
 
 REPO = "alice/shapes"
@@ -38,6 +39,14 @@ def test_pushing_the_same_again_says_that_nothing_changed(zoo, hub, alice, model
     again = zoo("push", model, REPO)
     assert again.code == 0
     assert "nothing: the repository has all of it already" in again.out
+
+
+def test_it_is_said_which_base_model_the_card_names(zoo, hub, alice, model):
+    """It may be a private one."""
+    assert "the card names" not in zoo("push", model, REPO, "--dry-run").err
+    change_config(model, pretrained=True, base=["hf-hub:alice/secret@v1"])
+    done = zoo("push", model, REPO, "--dry-run")
+    assert "the card names alice/secret as what training began with" in done.err
 
 
 def test_a_dry_run_lists_files_and_card_and_changes_nothing(zoo, hub, alice, model):

@@ -85,6 +85,11 @@ def test_weights_from_the_hub_are_the_base_model(runs, tmp_path):
     assert facts["base_model_relation"] == "finetune"
 
 
+def test_a_repository_is_not_the_base_of_its_own_next_state(runs, tmp_path):
+    source = {"source": "hub", "location": "a/b", "requirement": None}
+    assert "base_model" not in changed_weights(runs, tmp_path, **source)
+
+
 def test_a_licence_that_the_hub_does_not_know_has_a_name_and_a_link(runs, tmp_path):
     address = "https://ai.meta.com/resources/models-and-libraries/dinov3-license/"
     facts = changed_weights(runs, tmp_path, license="other", license_url=address)
