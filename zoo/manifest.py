@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from zoo.errors import DamagedFileError
+from zoo.model_files import CARD
 from zoo.storage import read_json, sha256_of, write_json
 
 NAME = "manifest.json"
 _LARGEST = 16 << 20
 """Bytes; the manifest of a thousand files has a hundredth of that."""
-_BESIDE = (NAME, "README.md")
+_BESIDE = (NAME, CARD)
 """What lies beside recorded files and is not recorded itself."""
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that are no files on Windows."""

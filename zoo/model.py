@@ -19,13 +19,13 @@ from zoo.errors import DamagedFileError, RunError
 from zoo.hardware import exact_float32
 from zoo.inputs.contract import Preprocess
 from zoo.manifest import check_file, write_manifest
+from zoo.model_files import WEIGHTS
 from zoo.recipes import HeadRecipe
 from zoo.registry import Backbone, list_mistakes
 from zoo.storage import sha256_of, write_bytes
 from zoo.targets import Calibration, Target
 
 CONFIG = "zoo_config.json"
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,8 @@ def pull(
 
 def _find_missing(pulled: Pulled) -> str:
     """Say why nothing can be replayed; empty if it can."""
-    from zoo.hub.golden import GOLDEN
     from zoo.hub.proof import ONNX
+    from zoo.model_files import GOLDEN
 
     if pulled.adopted:
         return f"next: zoo evaluate {pulled.folder} DATA, or zoo finetune {pulled.folder} DATA"

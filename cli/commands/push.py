@@ -101,7 +101,8 @@ def _plan(
     """Render the card, which says whether the model is proved, and choose what is published."""
     from cli import render
     from zoo.card import render_card
-    from zoo.hub.plan import CARD, make_plan
+    from zoo.hub.plan import make_plan
+    from zoo.model_files import CARD
 
     card = render_card(
         place.folder,
@@ -127,9 +128,9 @@ def _show(plan: Plan, target: Reference, settings: PushSettings, fmt: Format) ->
     from zoo.errors import HubChangedError, HubError
     from zoo.hub.changes import compare
     from zoo.hub.client import make_api
-    from zoo.hub.plan import CARD
     from zoo.hub.preflight import require_permission, who_am_i
     from zoo.hub.push import prepare
+    from zoo.model_files import CARD
 
     api = make_api()
     try:

@@ -16,7 +16,8 @@ from zoo.backbones.sources import fetch_weights
 from zoo.backbones.weights import load_pretrained
 from zoo.errors import DamagedFileError, WeightsError, ZooError
 from zoo.manifest import write_manifest
-from zoo.model import WEIGHTS, load_model
+from zoo.model import load_model
+from zoo.model_files import WEIGHTS
 from zoo.registry import Weights
 from zoo.storage import sha256_of, write_json
 from zoo.targets import ClassTarget

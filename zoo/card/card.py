@@ -20,6 +20,7 @@ from zoo.card.sections.opening import opening
 from zoo.card.sections.results import confusion_picture, results
 from zoo.card.sections.training import CURVES, training
 from zoo.card.sections.verification import verification
+from zoo.model_files import CARD
 from zoo.run import Run
 from zoo.targets import ClassMetrics
 
@@ -43,7 +44,7 @@ class Card:
     @property
     def files(self) -> dict[str, bytes]:
         """Everything that the card consists of, by path."""
-        return {"README.md": self.text.encode(), **self.pictures}
+        return {CARD: self.text.encode(), **self.pictures}
 
 
 def render_card(

@@ -12,8 +12,9 @@ from zoo.card.proof import Proof, read_proof
 from zoo.card.tallies import Tally, tally
 from zoo.card.tools import Tools, find_tools
 from zoo.data.dataset import SplitName
-from zoo.hub.golden import GOLDEN, is_made_up, list_golden_inputs
+from zoo.hub.golden import is_made_up, list_golden_inputs
 from zoo.model import ModelConfig, load_config
+from zoo.model_files import GOLDEN
 from zoo.run import Run, RunRecord
 from zoo.targets import JointMetrics, Metrics, Target, TargetMetrics
 

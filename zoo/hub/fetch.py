@@ -10,6 +10,7 @@ from pathlib import Path
 from zoo.errors import StorageError
 from zoo.hub.cache import fetch_large_file
 from zoo.hub.patience import patiently
+from zoo.hub.planned import start_git_sha1
 from zoo.hub.remote import RemoteFile
 
 _CHUNK = 1 << 20
@@ -37,7 +38,7 @@ class Wanted:
         """Begin the hash that tells whether content is right."""
         if self.sha256:
             return hashlib.sha256()
-        return hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
+        return start_git_sha1(self.size)
 
 
 def fetch(repo: str, commit: str, wanted: Wanted) -> Path:

@@ -13,9 +13,9 @@ from zoo.hub.client import page_of
 from zoo.hub.fetch import Wanted
 from zoo.hub.names import Reference
 from zoo.hub.remote import Remote, RemoteFile
+from zoo.model_files import CARD, PROCESSOR, WEIGHTS
 
-WEIGHTS = "model.safetensors"
-FILES = (WEIGHTS, "config.json", "preprocessor_config.json", "README.md")
+FILES = (WEIGHTS, "config.json", PROCESSOR, CARD)
 """What is fetched, where it is there."""
 
 

@@ -11,7 +11,6 @@ from safetensors.numpy import save
 
 from zoo.errors import DamagedFileError
 
-GOLDEN = "golden.safetensors"
 _FACTS = "golden"
 
 

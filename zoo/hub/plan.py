@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import PushError
-from zoo.hub.golden import GOLDEN, is_made_up, list_golden_inputs, without_pictures
+from zoo.hub.golden import is_made_up, list_golden_inputs, without_pictures
 from zoo.hub.planned import PlannedFile, from_bytes
 from zoo.hub.privacy import without_paths, without_photos
 from zoo.hub.proof import find_doubt
 from zoo.hub.texts import require_private
 from zoo.manifest import NAME as MANIFEST
 from zoo.manifest import Recorded, check_file, read_manifest, to_data
+from zoo.model_files import CARD, GOLDEN
 from zoo.storage import read_json
 
-CARD = "README.md"
 PUBLISHED = re.compile(
     r"model\.safetensors|zoo_config\.json|config\.json|preprocessor_config\.json"
     r"|golden\.safetensors|onnx/verification[\w-]*\.json|onnx/model[\w-]*\.onnx(\.data)?"

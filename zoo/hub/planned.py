@@ -38,9 +38,14 @@ def open_planned(file: PlannedFile) -> BinaryIO:
     return BytesIO(file.source) if isinstance(file.source, bytes) else file.source.open("rb")
 
 
+def start_git_sha1(size: int) -> hashlib._Hash:
+    """Begin the hash that git gives to a file of so many bytes."""
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
 def git_sha1(file: PlannedFile) -> str:
     """Hash a file as git does; 40 hex digits."""
-    digest = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+    digest = start_git_sha1(file.size)
     with open_planned(file) as content:
         while chunk := content.read(_CHUNK):
             digest.update(chunk)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import DamagedFileError
-from zoo.hub.golden import GOLDEN, read_weights_sha256
+from zoo.hub.golden import read_weights_sha256
 from zoo.manifest import Recorded
+from zoo.model_files import GOLDEN, WEIGHTS
 from zoo.storage import read_json
 
 ONNX = "onnx/model.onnx"
 REPORT = "onnx/verification.json"
 _PROVED = re.compile(r"onnx/model[\w-]*\.onnx(\.data)?")
-_WEIGHTS = "model.safetensors"
 
 
 def find_doubt(folder: Path, recorded: Mapping[str, Recorded]) -> str:
@@ -43,10 +43,10 @@ def find_doubt(folder: Path, recorded: Mapping[str, Recorded]) -> str:
             return (
                 f"{REPORT} is about other bytes of {name}: sha256 {about[:16]}…, not {ours[:16]}…"
             )
-    if GOLDEN in recorded and _WEIGHTS in recorded:
-        answered, ours = read_weights_sha256(folder / GOLDEN), recorded[_WEIGHTS].sha256
+    if GOLDEN in recorded and WEIGHTS in recorded:
+        answered, ours = read_weights_sha256(folder / GOLDEN), recorded[WEIGHTS].sha256
         if answered not in ("", ours):
-            return f"other weights than {_WEIGHTS} gave the answers in {GOLDEN}"
+            return f"other weights than {WEIGHTS} gave the answers in {GOLDEN}"
     return ""
 
 

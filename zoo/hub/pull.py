@@ -18,11 +18,12 @@ from zoo.hub.foreign import pull_foreign, require_weights
 from zoo.hub.held import digest_of, hold
 from zoo.hub.names import Reference
 from zoo.hub.patience import patiently
-from zoo.hub.plan import CARD, is_picture
+from zoo.hub.plan import is_picture
 from zoo.hub.remote import Remote, look_up
 from zoo.hub.safety import require_data
 from zoo.manifest import NAME as MANIFEST
 from zoo.manifest import Recorded, read_manifest
+from zoo.model_files import CARD
 from zoo.registry.lock import Lock
 from zoo.storage import sha256_of
 

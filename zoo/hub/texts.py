@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from zoo.errors import PushError
-from zoo.hub.golden import GOLDEN, list_golden_inputs
+from zoo.hub.golden import list_golden_inputs
 from zoo.hub.planned import PlannedFile, open_planned
 from zoo.hub.privacy import find_accounts, find_secrets, list_texts
+from zoo.model_files import GOLDEN
 from zoo.storage import parse_json
 
 

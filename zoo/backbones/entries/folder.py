@@ -9,7 +9,8 @@ from zoo.backbones.entries.timm import from_content
 from zoo.backbones.entries.timm_config import read_content
 from zoo.errors import RegistryError
 from zoo.manifest import check_file
-from zoo.model import WEIGHTS, load_config
+from zoo.model import load_config
+from zoo.model_files import WEIGHTS
 from zoo.registry import FoundBackbone
 from zoo.run import locate_model
 from zoo.storage import sha256_of

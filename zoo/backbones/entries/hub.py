@@ -11,17 +11,16 @@ from typing import Any
 from zoo.backbones.entries.model import MARK, from_model, inherit
 from zoo.backbones.entries.timm import from_config, from_content, license_facts
 from zoo.backbones.entries.timm_config import read_content
-from zoo.backbones.entries.transformers_config import PROCESSOR, read_transformers
+from zoo.backbones.entries.transformers_config import read_transformers
 from zoo.errors import DamagedFileError, RegistryError, WeightsError
 from zoo.hub.named_license import named_license
 from zoo.hub.small_files import find_file
 from zoo.manifest import NAME as MANIFEST
 from zoo.manifest import Recorded, read_manifest
-from zoo.model import CONFIG, WEIGHTS, ModelConfig, load_config
+from zoo.model import CONFIG, ModelConfig, load_config
+from zoo.model_files import CARD, PROCESSOR, WEIGHTS
 from zoo.registry import FoundBackbone, Lock, Weights
 from zoo.storage import sha256_of
-
-_CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +178,7 @@ def _weights_of(
 def _license_on_card(found: _Repository) -> tuple[str | None, tuple[str, ...]]:
     """Read the licence that the card names; where that cannot be fetched, say so."""
     try:
-        named = named_license(found.snapshot / _CARD) if found.has(_CARD) else None
+        named = named_license(found.snapshot / CARD) if found.has(CARD) else None
     except WeightsError:
         return None, ("nothing of what its card says, which cannot be fetched",)
     return named, ()

@@ -12,8 +12,6 @@ from zoo.backbones.entries.transformers_pixels import read_processor
 from zoo.backbones.tensor_names.transformers import FAMILIES, MOST_ADDED, find_added
 from zoo.errors import RegistryError
 
-PROCESSOR = "preprocessor_config.json"
-
 
 def read_transformers(
     content: Mapping[str, Any], processor: Path, origin: str

@@ -13,10 +13,11 @@ from zoo.backbones.network import Network, build_network
 from zoo.backbones.states import in_shape
 from zoo.errors import RegistryError, WeightsError
 from zoo.hub.interchange.describe import write_interchange
-from zoo.hub.interchange.foreign import WEIGHTS, Foreign, read_foreign, with_license
+from zoo.hub.interchange.foreign import Foreign, read_foreign, with_license
 from zoo.hub.interchange.labels import read_target
 from zoo.hub.named_license import named_license
 from zoo.model import ModelConfig, save_model
+from zoo.model_files import CARD, WEIGHTS
 from zoo.registry import Backbone, FoundBackbone, license_note
 from zoo.storage import sha256_of
 from zoo.targets import Target
@@ -41,7 +42,7 @@ def adopt(files: Path, repo: str, commit: str, to: Path) -> ModelConfig:
         WeightsError: Its weights are missing, no safetensors, damaged, or of another network.
     """
     origin = f"hf-hub:{repo}"
-    foreign = with_license(read_foreign(files, origin), named_license(files / "README.md"))
+    foreign = with_license(read_foreign(files, origin), named_license(files / CARD))
     target, assumptions = read_target(foreign.content, foreign.config.num_classes, origin)
     weights = {
         "source": "hub",

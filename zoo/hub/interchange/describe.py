@@ -14,10 +14,10 @@ from zoo.hub.interchange.loading import Interchange, Library, Unloadable
 from zoo.hub.interchange.pixels import processor_config
 from zoo.manifest import update_manifest
 from zoo.model import ModelConfig, load_config
+from zoo.model_files import PROCESSOR
 from zoo.storage import write_together
 
 CONFIG = "config.json"
-PROCESSOR = "preprocessor_config.json"
 
 DTYPES: Mapping[str, str] = {
     "onnx/model.onnx": "fp32",

@@ -11,12 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from zoo.backbones.entries.timm_config import TimmConfig, merge_config, read_content
-from zoo.backbones.entries.transformers_config import PROCESSOR, read_transformers
+from zoo.backbones.entries.transformers_config import read_transformers
 from zoo.backbones.tensor_names.transformers import WRAPPER, State, to_timm
 from zoo.errors import RegistryError, WeightsError
+from zoo.model_files import PROCESSOR, WEIGHTS
 from zoo.registry.entries import Match
-
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
